@@ -1,0 +1,76 @@
+// Package erasure is the deletion engine: what an organization owns, how it is
+// removed in resumable batches, and what is kept as proof.
+package erasure
+
+import (
+	"context"
+	"time"
+
+	"guildhall/internal/fault"
+	"guildhall/internal/id"
+)
+
+// Users says what becomes of the users at home in a deleted organization.
+// Users who are only its guests are kept in either case.
+type Users string
+
+// The fates.
+const (
+	Erase  Users = "erase"  // they end with it
+	Detach Users = "detach" // they are handed to the realm
+)
+
+// A State is how far a deletion has come.
+type State string
+
+// The states, in order.
+const (
+	Grace    State = "grace" // can still be undone
+	Queued   State = "queued"
+	Purging  State = "purging"
+	Purged   State = "purged"
+	Restored State = "restored"
+)
+
+// A Deletion is the ending of one object, from the request to the last row.
+type Deletion struct {
+	ID           id.ID
+	Version      int64
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	Kind         id.Kind // what ended: id.Organization or id.User
+	Subject      id.ID
+	Organization id.ID // the organization, or the home of the user
+	Users        Users
+	State        State
+	GraceUntil   time.Time
+	RequestedBy  string
+	Reason       string
+	Step         int            // index into the plan
+	Cursor       id.ID          // the last row done in this step
+	Done         map[string]int // rows by "effect kind", counted once
+	PurgedAt     time.Time
+}
+
+// Options are what the caller of a deletion chooses.
+type Options struct {
+	Users  Users
+	Grace  time.Duration // 0 purges at once
+	Reason string
+}
+
+// Queue is the part of a transaction that condemns things.
+type Queue interface {
+	// Condemn writes the tombstone of d.Subject, the deletion and the job that
+	// will purge it. From the commit on the subject does not exist, its names
+	// are free and its ID is never used again. It fails with ErrProtected when
+	// the subject may not be deleted.
+	Condemn(ctx context.Context, d *Deletion) error
+}
+
+// The facts this package reports.
+var (
+	ErrDeletionNotFound = fault.New(fault.NotFound, "deletion_not_found", "", "the deletion does not exist")
+	ErrProtected        = fault.New(fault.Forbidden, "organization_protected", "", "the organization is protected against deletion")
+	ErrDefault          = fault.New(fault.Precondition, "organization_is_default", "", "the default organization of a realm cannot be deleted")
+)
