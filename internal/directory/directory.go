@@ -34,6 +34,9 @@ type Tx interface {
 	Invitations() query.Objects[Invitation]
 	Domains() query.Objects[Domain]
 	Entries() query.Objects[Entry]
+	// SetPassword replaces the password of a user by a hash; it belongs to the user
+	// and ends with it.
+	SetPassword(ctx context.Context, u User, hash string, change bool) error
 	erasure.Queue
 	event.Log
 }

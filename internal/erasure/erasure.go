@@ -74,3 +74,16 @@ var (
 	ErrProtected        = fault.New(fault.Forbidden, "organization_protected", "", "the organization is protected against deletion")
 	ErrDefault          = fault.New(fault.Precondition, "organization_is_default", "", "the default organization of a realm cannot be deleted")
 )
+
+// Deletion is the deletion that o asks for.
+func (o Options) Deletion(kind id.Kind, subject, organization id.ID, by string, now time.Time) Deletion {
+	d := Deletion{Kind: kind, Subject: subject, Organization: organization, Users: o.Users, State: Queued, RequestedBy: by, Reason: o.Reason}
+	if d.Users == "" {
+		d.Users = Erase
+	}
+	if o.Grace > 0 {
+		d.State = Grace
+		d.GraceUntil = now.Add(o.Grace)
+	}
+	return d
+}

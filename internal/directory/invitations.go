@@ -1,0 +1,118 @@
+package directory
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"time"
+
+	"guildhall/internal/access"
+	"guildhall/internal/event"
+	"guildhall/internal/fault"
+	"guildhall/internal/id"
+	"guildhall/internal/query"
+)
+
+// DefaultInvitationLife is how long an invitation can be accepted when its
+// creator does not say.
+const DefaultInvitationLife = 7 * 24 * time.Hour
+
+// Invite creates an invitation. The answer alone carries its ticket; only a hash
+// of it is kept.
+func (s *Service) Invite(ctx context.Context, by access.Actor, v Invitation) (Invitation, error) {
+	if err := by.RequireSeen(access.InvitationWrite, ErrOrganizationNotFound, v.Organization); err != nil {
+		return v, err
+	}
+	if !addressLike(v.Email) {
+		return v, fault.Invalidf("email", "the e-mail address is not valid")
+	}
+	if err := v.Public.check("public_metadata", v.Private.check("private_metadata", nil)); err != nil {
+		return v, err
+	}
+	now := s.Now()
+	if v.ExpiresAt.IsZero() {
+		v.ExpiresAt = now.Add(DefaultInvitationLife)
+	}
+	v.Ticket = newTicket()
+	v.TicketHash = TicketHash(v.Ticket)
+	err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
+		fresh := v
+		if _, err := tx.Organizations().Hold(ctx, v.Organization); err != nil {
+			return err
+		}
+		for _, i := range v.Roles {
+			if r, err := tx.Roles().Hold(ctx, i); err != nil {
+				return err
+			} else if r.Organization != id.None && r.Organization != v.Organization {
+				return ErrRoleNotFound
+			}
+		}
+		if err := tx.Invitations().Insert(ctx, &fresh); err != nil {
+			return err
+		}
+		v = fresh
+		_, err := tx.Append(ctx, event.Event{Type: "invitation.created", Actor: by.Subject, Organization: v.Organization, Kind: id.Invitation, Subject: v.ID})
+		return err
+	})
+	return v, err
+}
+
+func newTicket() string {
+	var b [24]byte
+	rand.Read(b[:]) // never fails (crypto/rand)
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// TicketHash is the form in which a ticket is kept and looked up.
+func TicketHash(ticket string) string {
+	sum := sha256.Sum256([]byte(ticket))
+	return hex.EncodeToString(sum[:])
+}
+
+// Invitation returns an invitation of an organization.
+func (s *Service) Invitation(ctx context.Context, by access.Actor, organization, i id.ID) (v Invitation, err error) {
+	if _, err := s.seen(ctx, by, access.InvitationRead, organization); err != nil {
+		return v, err
+	}
+	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
+		v, err = tx.Invitations().Find(ctx, query.Is("id", i), query.Is("organization_id", organization))
+		return err
+	})
+	return v, err
+}
+
+// Invitations lists the invitations of an organization.
+func (s *Service) Invitations(ctx context.Context, by access.Actor, organization id.ID, q query.Query) (page query.Page[Invitation], err error) {
+	if _, err := s.seen(ctx, by, access.InvitationRead, organization); err != nil {
+		return page, err
+	}
+	q.Where = append([]query.Condition{query.Is("organization_id", organization)}, q.Where...)
+	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
+		page, err = tx.Invitations().List(ctx, q)
+		return err
+	})
+	return page, err
+}
+
+// RevokeInvitation removes an invitation; its ticket is dead at once.
+func (s *Service) RevokeInvitation(ctx context.Context, by access.Actor, organization, i id.ID) error {
+	if err := by.RequireSeen(access.InvitationWrite, ErrOrganizationNotFound, organization); err != nil {
+		return err
+	}
+	return s.Store.Update(ctx, by.Realm, func(tx Tx) error {
+		if _, err := tx.Organizations().Hold(ctx, organization); err != nil {
+			return err
+		}
+		v, err := tx.Invitations().Find(ctx, query.Is("id", i), query.Is("organization_id", organization))
+		if err != nil {
+			return err
+		}
+		if err := tx.Invitations().Delete(ctx, v.ID); err != nil {
+			return err
+		}
+		_, err = tx.Append(ctx, event.Event{Type: "invitation.revoked", Actor: by.Subject, Organization: organization, Kind: id.Invitation, Subject: i})
+		return err
+	})
+}
