@@ -1,0 +1,131 @@
+package arch
+
+// The tables of this file are the architecture. A package that no row names fails the tests: decide first where it
+// belongs, then add the row. docs/decisions/0003-seam.md and 0006-packages.md say why the rows are what they are.
+
+// module is the path of our own module.
+const module = "guildhall"
+
+// A room is a folder with what its packages may import of ours. Folders below belong to the room and may import each
+// other. "*" stands for one folder name: each match is a room of its own.
+type room struct {
+	in  string
+	may string // names below internal/, or of groups
+}
+
+var groups = map[string][]string{
+	"vocabulary": {"fault", "id", "access", "query", "event"},
+	"domain": {
+		"erasure", "directory", "project", "realm", "credential", "session", "authn", "token", "oidc", "sso", "scim",
+		"audit", "webhook", "guard",
+	},
+	"everything": {"*"}, // except packages for tests
+}
+
+// rooms is ordered from the lowest layer to the highest. No row may name a room that stands below it.
+var rooms = []room{
+	// Vocabulary: words without behaviour that needs a database or a network.
+	{in: "internal/fault"},
+	{in: "internal/id", may: "fault"},
+	{in: "internal/access", may: "fault id"},
+	{in: "internal/query", may: "fault id"},
+	{in: "internal/event", may: "id"},
+
+	// Domain: each names the other domain packages it may know.
+	{in: "internal/erasure", may: "vocabulary"},
+	{in: "internal/directory", may: "vocabulary erasure"},
+	{in: "internal/realm", may: "vocabulary erasure"},
+	{in: "internal/project", may: "vocabulary directory erasure"},
+	{in: "internal/token", may: "vocabulary"},
+	{in: "internal/guard", may: "vocabulary"},
+	{in: "internal/session", may: "vocabulary directory"},
+	{in: "internal/credential", may: "vocabulary directory"},
+	{in: "internal/authn", may: "vocabulary session credential guard"},
+	{in: "internal/oidc", may: "vocabulary token session authn"},
+	{in: "internal/sso", may: "vocabulary directory"},
+	{in: "internal/scim", may: "vocabulary directory"},
+	{in: "internal/audit", may: "vocabulary"},
+	{in: "internal/webhook", may: "vocabulary"},
+
+	// What the domain stands on, and what it reaches out with.
+	{in: "internal/store", may: "vocabulary domain"},
+	{in: "internal/edge", may: "vocabulary"},
+	{in: "internal/notify", may: "vocabulary domain"},
+	{in: "internal/connector/*", may: "vocabulary domain"},
+
+	// What is spoken to the outside.
+	{in: "internal/dialect/*", may: "vocabulary domain edge"},
+	{in: "internal/web", may: "vocabulary domain edge"},
+
+	// Beside cmd: wiring and tools.
+	{in: "internal/seed", may: "vocabulary domain store"},
+	{in: "internal/compat", may: "vocabulary edge dialect"},
+	{in: "internal/server", may: "everything"},
+	{in: "internal/arch"},
+	{in: "cmd/guildhall", may: "everything"},
+	{in: "bench", may: "everything"},
+	{in: "scripts"},
+}
+
+// vocabularyNever and domainNever are what those layers do without, as import paths with everything below them.
+var (
+	vocabularyNever = []string{"net", "net/http", "database/sql", "os/exec"}
+	domainNever     = []string{"net/http", "database/sql", "encoding/json"}
+)
+
+// domainMay lists exceptions to domainNever, with the reason.
+var domainMay = []struct{ in, path, why string }{
+	{"internal/oidc", "net/http", "OpenID Connect is an HTTP protocol"},
+	{"internal/oidc", "encoding/json", "OpenID Connect is an HTTP protocol"},
+	{"internal/sso", "net/http", "single sign-on speaks HTTP with identity providers"},
+	{"internal/sso", "encoding/json", "single sign-on speaks HTTP with identity providers"},
+	{"internal/scim", "net/http", "SCIM is an HTTP protocol"},
+	{"internal/scim", "encoding/json", "SCIM is an HTTP protocol"},
+}
+
+// databases are database/sql and everything that drives a database. Only databaseMay and packages for tests import them.
+var databases = []string{
+	"database/sql", "github.com/jackc/pgx", "github.com/lib/pq", "modernc.org/sqlite", "github.com/mattn/go-sqlite3",
+	"github.com/ncruces/go-sqlite3", "zombiezen.com/go/sqlite", "github.com/pressly/goose",
+}
+
+var databaseMay = []string{
+	"internal/store",
+	"bench", // times the same statements without the server, to compare with
+}
+
+// vendors are the words that say whose API a thing imitates, each with the only folders whose files may say it. The
+// words are welcome in vendorsWelcome, which is what people read and what puts the dialects together.
+var (
+	vendors = map[string][]string{
+		"auth0":   {"internal/dialect/auth0", "internal/connector/auth0"},
+		"stytch":  {"internal/dialect/stytch", "internal/connector/stytch"},
+		"zitadel": {"internal/dialect/zitadel", "internal/connector/zitadel"},
+		"ssojet":  {"internal/dialect/ssojet", "internal/connector/ssojet"},
+		"truto":   {"internal/dialect/truto", "internal/connector/truto"},
+	}
+	vendorsWelcome = []string{
+		"README.md", "CHANGELOG.md", "go.mod", "go.sum", "docs", "e2e", "bench", "cmd", "internal/server", "internal/compat",
+		"internal/arch",
+	}
+)
+
+// junkDrawers are names that say nothing of what a package owns.
+var junkDrawers = []string{"util", "utils", "common", "helper", "helpers", "shared", "base", "types", "models", "misc"}
+
+// Budgets of code, that is of files that are neither tests nor generated.
+const (
+	fileLinesMost       = 900
+	fileLinesP90        = 450
+	functionLinesMost   = 120
+	functionLinesP90    = 40
+	complexityHigh      = 15
+	complexityHighShare = 0.02 // of functions
+	parametersMost      = 5
+	methodsMost         = 12 // of an interface, embedded ones included
+	fanOutMost          = 12 // of our own packages imported by one
+	documentedLeast     = 0.90
+)
+
+// fanOutFree are the rooms that put everything together.
+var fanOutFree = []string{"cmd/guildhall", "internal/server", "bench"}
