@@ -1,0 +1,270 @@
+package edge
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"guildhall/internal/access"
+	"guildhall/internal/fault"
+)
+
+// An Edge is what all dialects share on their way to the domain.
+type Edge struct {
+	Log      *slog.Logger
+	Limiter  *Limiter // nil limits nothing
+	Cursors  *Cursors
+	MaxBody  int64                          // bytes; 0 means 1 MiB
+	ClientIP func(*http.Request) netip.Addr // nil takes the peer's address
+	// Observe is told of every answer: dialect, operation, status, time taken.
+	Observe func(dialect, operation string, status int, took time.Duration)
+}
+
+const defaultMaxBody = 1 << 20
+
+// Handler serves a dialect.
+func (e *Edge) Handler(d Dialect) http.Handler {
+	h := &handler{Edge: e, dialect: d, mux: http.NewServeMux(), routes: map[string]*Route{}, methods: map[string][]string{}}
+	for _, r := range d.Routes() {
+		pattern := r.Method + " " + r.Pattern
+		h.routes[pattern] = &r
+		h.mux.Handle(pattern, http.NotFoundHandler()) // only matched against, never called
+		h.methods[r.Pattern] = append(h.methods[r.Pattern], r.Method)
+	}
+	return h
+}
+
+type handler struct {
+	*Edge
+	dialect Dialect
+	mux     *http.ServeMux
+	routes  map[string]*Route
+	methods map[string][]string
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	c := Call{Request: r, RequestID: RequestID(r.Context()), Cursors: h.Cursors}
+	reply, err := h.answer(w.Header(), &c)
+	var f *fault.Error
+	if err != nil {
+		f = fault.From(err)
+		reply = h.dialect.Failure(f, c)
+	}
+	status := h.write(w, r, reply)
+	operation := ""
+	if c.Route != nil {
+		operation = c.Route.Operation
+	}
+	if h.Observe != nil {
+		h.Observe(h.dialect.Name(), operation, status, time.Since(start))
+	}
+	h.record(r.Context(), c, operation, status, f, time.Since(start))
+}
+
+// answer takes the steps of a request in their order; the first failure ends it.
+// A panic of a handler is a failure of ours that leaves the server running.
+func (h *handler) answer(header http.Header, c *Call) (reply Reply, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			err = fault.ErrInternal.Because(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+		}
+	}()
+	if err := h.route(c); err != nil {
+		return reply, err
+	}
+	c.Client = h.client(c.Request)
+	if c.Body, err = readBody(c.Request, h.maxBody()); err != nil {
+		return reply, err
+	}
+	if !c.Route.Public {
+		if c.Actor, err = h.dialect.Authenticate(c.Request); err != nil {
+			return reply, err
+		}
+	}
+	if err := h.limit(header, c); err != nil {
+		return reply, err
+	}
+	if !c.Route.Public {
+		if err := h.dialect.Admit(c.Actor, c.Route); err != nil {
+			return reply, err
+		}
+		if p := c.Route.Permission; p != "" && !c.Actor.CanSomewhere(p) {
+			return reply, access.ErrPermissionMissing.With(p)
+		}
+	}
+	return c.Route.Handle(*c)
+}
+
+// route finds the route. Paths are matched with their escapes, so that an id may
+// hold an encoded slash.
+func (h *handler) route(c *Call) error {
+	path := c.Request.URL.EscapedPath()
+	q, err := url.ParseQuery(c.Request.URL.RawQuery)
+	if err != nil || !validForm(q) || !text(c.Request.URL.Path) {
+		return ErrPath
+	}
+	c.query = q
+	if unclean(path) {
+		return ErrNoRoute
+	}
+	if _, pattern := h.mux.Handler(c.Request); pattern != "" {
+		if r, ok := h.routes[pattern]; ok && r.Method == c.Request.Method || ok && c.Request.Method == http.MethodHead {
+			c.Route = r
+			setPathValues(c.Request, r.Pattern, path)
+			return nil
+		}
+	}
+	if allowed := h.allowed(c.Request); len(allowed) > 0 {
+		return ErrNoMethod.With(allowed)
+	}
+	return ErrNoRoute
+}
+
+// unclean reports a path that ServeMux would redirect: empty or dotted segments.
+func unclean(path string) bool {
+	for _, s := range strings.Split(strings.TrimPrefix(path, "/"), "/") {
+		switch strings.ToLower(s) {
+		case ".", "..", "%2e", "%2e%2e", ".%2e", "%2e.":
+			return true
+		}
+	}
+	return strings.Contains(path, "//")
+}
+
+// setPathValues gives the request the decoded values of the wildcards. ServeMux
+// does so only for requests that it serves itself.
+func setPathValues(r *http.Request, pattern, path string) {
+	have := strings.Split(path, "/")
+	for i, s := range strings.Split(pattern, "/") {
+		if len(s) < 2 || s[0] != '{' || i >= len(have) {
+			continue
+		}
+		name := strings.Trim(s, "{}")
+		value := have[i]
+		if rest, ok := strings.CutSuffix(name, "..."); ok {
+			name, value = rest, strings.Join(have[i:], "/")
+		}
+		if v, err := url.PathUnescape(value); err == nil {
+			r.SetPathValue(name, v)
+		}
+	}
+}
+
+// allowed lists the methods that the path of r knows.
+func (h *handler) allowed(r *http.Request) (methods []string) {
+	for _, m := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+		probe := r.Clone(context.Background())
+		probe.Method = m
+		if _, pattern := h.mux.Handler(probe); h.routes[pattern] != nil {
+			methods = append(methods, m)
+		}
+	}
+	return slices.Compact(methods)
+}
+
+func (h *handler) maxBody() int64 {
+	if h.MaxBody > 0 {
+		return h.MaxBody
+	}
+	return defaultMaxBody
+}
+
+func (h *handler) client(r *http.Request) netip.Addr {
+	if h.ClientIP != nil {
+		return h.ClientIP(r)
+	}
+	return PeerAddr(r)
+}
+
+func (h *handler) limit(header http.Header, c *Call) error {
+	if h.Limiter == nil {
+		return nil
+	}
+	who := c.Actor.Subject
+	if who == "" {
+		who = c.Client.String()
+	}
+	l := h.Limiter.Take(h.dialect.Name(), c.Route.Class, c.Actor.Realm.String()+"/"+who)
+	h.dialect.Limited(header, l)
+	if l.Exceeded {
+		return ErrLimited.With(l)
+	}
+	return nil
+}
+
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+func (h *handler) write(w http.ResponseWriter, r *http.Request, reply Reply) int {
+	status := reply.Status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	header := w.Header()
+	for k, v := range reply.Header {
+		header[k] = v
+	}
+	header.Set("X-Content-Type-Options", "nosniff")
+	if header.Get("Cache-Control") == "" {
+		header.Set("Cache-Control", "no-store")
+	}
+	body, kind := reply.Raw, reply.Type
+	if reply.Body != nil {
+		buf := buffers.Get().(*bytes.Buffer)
+		defer buffers.Put(buf)
+		buf.Reset()
+		enc := json.NewEncoder(buf)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(reply.Body); err != nil {
+			h.Log.ErrorContext(r.Context(), "encode a reply", "error", err)
+			status = http.StatusInternalServerError
+		}
+		body = bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+		if kind == "" {
+			kind = "application/json; charset=utf-8"
+		}
+	}
+	if kind != "" {
+		header.Set("Content-Type", kind)
+	}
+	if status != http.StatusNoContent && status != http.StatusNotModified {
+		header.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead && len(body) > 0 {
+		_, _ = w.Write(body) // the client went away; there is nobody to tell
+	}
+	return status
+}
+
+// record writes one line for a request, without bodies, queries or credentials.
+func (h *handler) record(ctx context.Context, c Call, operation string, status int, f *fault.Error, took time.Duration) {
+	level := slog.LevelDebug
+	attrs := []slog.Attr{
+		slog.String("request_id", c.RequestID), slog.String("dialect", h.dialect.Name()),
+		slog.String("operation", operation), slog.String("method", c.Request.Method), slog.Int("status", status),
+		slog.Duration("took", took), slog.String("actor", c.Actor.Subject),
+	}
+	if f != nil {
+		attrs = append(attrs, slog.String("reason", f.Reason))
+		if f.Kind == fault.Internal || f.Kind == fault.Unavailable {
+			level = slog.LevelError
+			attrs = append(attrs, slog.Any("cause", f.Unwrap()))
+		}
+	}
+	h.Log.LogAttrs(ctx, level, "request", attrs...)
+}

@@ -1,0 +1,96 @@
+package edge
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+)
+
+// A Rate allows Count requests in any Per, in bursts of up to Count.
+type Rate struct {
+	Count int
+	Per   time.Duration
+}
+
+// A Limit is the verdict on one request.
+type Limit struct {
+	Rate      Rate
+	Remaining int
+	Reset     time.Time     // when the full burst is available again
+	Retry     time.Duration // how long to wait; 0 unless Exceeded
+	Exceeded  bool
+}
+
+// A Limiter counts requests by the generic cell rate algorithm (ITU-T I.371):
+// one time per key, no timers, no queues. It is right for one node; N nodes that
+// share a credential's traffic allow N times the rate.
+type Limiter struct {
+	Rates map[string]Rate // by dialect, or dialect and class as "dialect/class"
+	Now   func() time.Time
+
+	shards [16]limitShard
+	seed   maphash.Seed
+	once   sync.Once
+}
+
+type limitShard struct {
+	mu   sync.Mutex
+	next map[string]time.Time // theoretical arrival time of the next request
+}
+
+// perShard bounds the memory of the limiter: 16 x 8192 keys.
+const perShard = 8192
+
+// Take counts one request of a key in a class of a dialect.
+func (l *Limiter) Take(dialect, class, key string) Limit {
+	l.once.Do(func() { l.seed = maphash.MakeSeed() })
+	name := dialect
+	if class != "" {
+		name += "/" + class
+	}
+	rate, ok := l.Rates[name]
+	if !ok {
+		rate, ok = l.Rates[dialect]
+	}
+	if !ok || rate.Count <= 0 {
+		return Limit{}
+	}
+	key = name + "\x00" + key
+	s := &l.shards[maphash.String(l.seed, key)%uint64(len(l.shards))]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.take(key, rate, l.Now())
+}
+
+func (s *limitShard) take(key string, rate Rate, now time.Time) Limit {
+	if s.next == nil {
+		s.next = map[string]time.Time{}
+	}
+	step := rate.Per / time.Duration(rate.Count)
+	next := s.next[key]
+	if next.Before(now) {
+		next = now
+	}
+	if ahead := next.Add(step).Sub(now); ahead > rate.Per {
+		return Limit{Rate: rate, Reset: next, Retry: ahead - rate.Per, Exceeded: true}
+	}
+	next = next.Add(step)
+	if len(s.next) >= perShard {
+		s.forget(now)
+	}
+	s.next[key] = next
+	return Limit{Rate: rate, Remaining: int((rate.Per - next.Sub(now)) / step), Reset: next}
+}
+
+// forget drops keys that have no debt left, or all when every key has: a flood
+// of keys must not turn into a flood of memory.
+func (s *limitShard) forget(now time.Time) {
+	for k, next := range s.next {
+		if next.Before(now) {
+			delete(s.next, k)
+		}
+	}
+	if len(s.next) >= perShard {
+		clear(s.next)
+	}
+}
