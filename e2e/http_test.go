@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -137,4 +138,12 @@ func count(list []fields, name string, value any) int {
 		}
 	}
 	return n
+}
+
+// wantSameJSON compares decoded JSON values of any shape.
+func wantSameJSON(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
 }
