@@ -1,0 +1,20 @@
+package compat
+
+import (
+	"guildhall/internal/dialect/auth0"
+	"guildhall/internal/dialect/ssojet"
+	"guildhall/internal/dialect/stytch"
+	"guildhall/internal/dialect/truto"
+	"guildhall/internal/dialect/zitadel"
+)
+
+// Dialects lists the dialects that imitate a vendor, each with the routes it really mounts.
+func Dialects() []Dialect {
+	return []Dialect{
+		{Folder: "auth0", Title: "Auth0", List: auth0.Operations},
+		{Folder: "stytch", Title: "Stytch B2B", List: stytch.Operations},
+		{Folder: "zitadel", Title: "ZITADEL", List: zitadel.Operations},
+		{Folder: "ssojet", Title: "SSOJet", List: ssojet.Operations},
+		{Folder: "truto", Title: "Truto", List: truto.Operations},
+	}
+}
