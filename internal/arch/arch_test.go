@@ -72,6 +72,8 @@ func TestEveryRuleFindsWhatItForbids(t *testing.T) {
 		{"vendor word in a migration", vendorWords, "internal/store/migrations/1.sql", "-- for truto", `"truto"`},
 		{"init", initFunctions, "internal/store/a.go", "package store; func init() { println() }", "init"},
 		{"unfinished", unfinishedWork, "internal/store/a.go", "package store // TODO: all of it", "TODO"},
+		{"broken link", brokenLinks, "docs/a.md", "see [b](../b.md#part)", "b.md"},
+		{"link to itself and outwards", brokenLinks, "docs/a.md", "see [a](a.md), [docs](../docs), [out](https://example.com)", ""},
 		{"skipped", skippedTests, "internal/store/a_test.go", "package store\n\nfunc f() {\n\tt.Skip(\"later\")\n}", "Skip"},
 
 		{"long file", fileSizes, "internal/fault/a.go", "package fault\n" + strings.Repeat("//\n", fileLinesMost), "lines"},

@@ -3,6 +3,7 @@ package arch
 import (
 	"fmt"
 	"go/ast"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -89,6 +90,26 @@ func skippedTests(t *tree) (findings []string) {
 	return findings
 }
 
+// links are the targets of links in Markdown.
+var links = regexp.MustCompile(`\]\(([^)#\s]+)(?:#[^)]*)?\)`)
+
+func brokenLinks(t *tree) (findings []string) {
+	for _, f := range t.texts {
+		if !strings.HasSuffix(f.path, ".md") {
+			continue
+		}
+		for _, m := range links.FindAllStringSubmatch(f.text, -1) {
+			target := path.Join(path.Dir(f.path), m[1])
+			leads := strings.Contains(m[1], "://") || slices.ContainsFunc(t.texts, func(o textFile) bool { return below(o.path, target) })
+			if !leads {
+				findings = append(findings, fmt.Sprintf("%s: links to %s, which is not there", f.path, m[1]))
+			}
+		}
+	}
+	return findings
+}
+
+func TestLinksInDocumentsLeadSomewhere(t *testing.T)         { report(t, brokenLinks) }
 func TestVendorsAreNamedInTheirOwnFoldersAlone(t *testing.T) { report(t, vendorWords) }
 func TestNoInitFunctions(t *testing.T)                       { report(t, initFunctions) }
 func TestNothingIsMarkedUnfinished(t *testing.T)             { report(t, unfinishedWork) }
