@@ -23,6 +23,7 @@ type Call struct {
 	Body      []byte     // read to its end, within the limit
 	Cursors   *Cursors
 	query     url.Values
+	counted   bool // against a limit
 }
 
 // Context is the context of the request.

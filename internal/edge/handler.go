@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,12 +34,9 @@ const defaultMaxBody = 1 << 20
 
 // Handler serves a dialect.
 func (e *Edge) Handler(d Dialect) http.Handler {
-	h := &handler{Edge: e, dialect: d, mux: http.NewServeMux(), routes: map[string]*Route{}, methods: map[string][]string{}}
+	h := &handler{Edge: e, dialect: d}
 	for _, r := range d.Routes() {
-		pattern := r.Method + " " + r.Pattern
-		h.routes[pattern] = &r
-		h.mux.Handle(pattern, http.NotFoundHandler()) // only matched against, never called
-		h.methods[r.Pattern] = append(h.methods[r.Pattern], r.Method)
+		h.routes.add(&r)
 	}
 	return h
 }
@@ -48,15 +44,20 @@ func (e *Edge) Handler(d Dialect) http.Handler {
 type handler struct {
 	*Edge
 	dialect Dialect
-	mux     *http.ServeMux
-	routes  map[string]*Route
-	methods map[string][]string
+	routes  router
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	c := Call{Request: r, RequestID: RequestID(r.Context()), Cursors: h.Cursors}
 	reply, err := h.answer(w.Header(), &c)
+	if err != nil && !c.counted {
+		// What fails before the caller is known counts against its address, so
+		// that guessing credentials is slow and every answer states its limit.
+		if over := h.limit(w.Header(), &c); over != nil {
+			err = over
+		}
+	}
 	var f *fault.Error
 	if err != nil {
 		f = fault.From(err)
@@ -84,10 +85,10 @@ func (h *handler) answer(header http.Header, c *Call) (reply Reply, err error) {
 			err = fault.ErrInternal.Because(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 		}
 	}()
+	c.Client = h.client(c.Request)
 	if err := h.route(c); err != nil {
 		return reply, err
 	}
-	c.Client = h.client(c.Request)
 	if c.Body, err = readBody(c.Request, h.maxBody()); err != nil {
 		return reply, err
 	}
@@ -122,20 +123,18 @@ func (h *handler) route(c *Call) error {
 	if unclean(path) {
 		return ErrNoRoute
 	}
-	if _, pattern := h.mux.Handler(c.Request); pattern != "" {
-		if r, ok := h.routes[pattern]; ok && r.Method == c.Request.Method || ok && c.Request.Method == http.MethodHead {
-			c.Route = r
-			setPathValues(c.Request, r.Pattern, path)
-			return nil
-		}
+	if r := h.routes.find(c.Request.Method, path); r != nil {
+		c.Route = r
+		setPathValues(c.Request, r.Pattern, path)
+		return nil
 	}
-	if allowed := h.allowed(c.Request); len(allowed) > 0 {
+	if allowed := h.allowed(path); len(allowed) > 0 {
 		return ErrNoMethod.With(allowed)
 	}
 	return ErrNoRoute
 }
 
-// unclean reports a path that ServeMux would redirect: empty or dotted segments.
+// unclean reports a path with empty or dotted segments, which never lead anywhere.
 func unclean(path string) bool {
 	for _, s := range strings.Split(strings.TrimPrefix(path, "/"), "/") {
 		switch strings.ToLower(s) {
@@ -146,8 +145,7 @@ func unclean(path string) bool {
 	return strings.Contains(path, "//")
 }
 
-// setPathValues gives the request the decoded values of the wildcards. ServeMux
-// does so only for requests that it serves itself.
+// setPathValues gives the request the decoded values of the wildcards.
 func setPathValues(r *http.Request, pattern, path string) {
 	have := strings.Split(path, "/")
 	for i, s := range strings.Split(pattern, "/") {
@@ -165,16 +163,14 @@ func setPathValues(r *http.Request, pattern, path string) {
 	}
 }
 
-// allowed lists the methods that the path of r knows.
-func (h *handler) allowed(r *http.Request) (methods []string) {
+// allowed lists the methods that a path knows.
+func (h *handler) allowed(path string) (methods []string) {
 	for _, m := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
-		probe := r.Clone(context.Background())
-		probe.Method = m
-		if _, pattern := h.mux.Handler(probe); h.routes[pattern] != nil {
+		if h.routes.find(m, path) != nil {
 			methods = append(methods, m)
 		}
 	}
-	return slices.Compact(methods)
+	return methods
 }
 
 func (h *handler) maxBody() int64 {
@@ -192,6 +188,7 @@ func (h *handler) client(r *http.Request) netip.Addr {
 }
 
 func (h *handler) limit(header http.Header, c *Call) error {
+	c.counted = true
 	if h.Limiter == nil {
 		return nil
 	}
@@ -199,7 +196,11 @@ func (h *handler) limit(header http.Header, c *Call) error {
 	if who == "" {
 		who = c.Client.String()
 	}
-	l := h.Limiter.Take(h.dialect.Name(), c.Route.Class, c.Actor.Realm.String()+"/"+who)
+	class := ""
+	if c.Route != nil {
+		class = c.Route.Class
+	}
+	l := h.Limiter.Take(h.dialect.Name(), class, c.Actor.Realm.String()+"/"+who)
 	h.dialect.Limited(header, l)
 	if l.Exceeded {
 		return ErrLimited.With(l)
