@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"guildhall/internal/edge"
 )
 
 const root = "../.."
@@ -127,6 +129,13 @@ func TestRoutesMatchWhateverTheirPlaceholdersAreCalled(t *testing.T) {
 	}
 	if want := []string{"sample/organizations.get", "sample/organizations.get.alias1", "sample/users.role"}; !slices.Equal(c.Names(), want) {
 		t.Errorf("implemented: %q", c.Names())
+	}
+}
+
+func TestTheTableADialectServesFromIsTheOneCounted(t *testing.T) {
+	c := compareSample(t, Dialect{Routes: mounted([]edge.Route{{Operation: "users.role", Method: "PUT", Pattern: "/users/{id}/roles/{role...}"}})})
+	if want := []string{"sample/users.role"}; !slices.Equal(c.Names(), want) || c.Unlisted != nil {
+		t.Errorf("implemented %q, unlisted %q", c.Names(), c.Unlisted)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"guildhall/internal/dialect/stytch"
 	"guildhall/internal/dialect/truto"
 	"guildhall/internal/dialect/zitadel"
+	"guildhall/internal/edge"
 )
 
 // Dialects lists the dialects that imitate a vendor, each with the routes it really mounts.
@@ -17,4 +18,13 @@ func Dialects() []Dialect {
 		{Folder: "ssojet", Title: "SSOJet", List: ssojet.Operations},
 		{Folder: "truto", Title: "Truto", List: truto.Operations},
 	}
+}
+
+// mounted gives the routes of a dialect's own table.
+func mounted(table []edge.Route) []Route {
+	routes := make([]Route, len(table))
+	for i, r := range table {
+		routes[i] = Route{Operation: r.Operation, Method: r.Method, Path: r.Pattern}
+	}
+	return routes
 }
