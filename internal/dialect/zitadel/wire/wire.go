@@ -14,6 +14,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -175,7 +176,19 @@ func (s *Server) run(ctx context.Context, c *Call, in proto.Message) (proto.Mess
 	return c.Method.invoke(ctx, in)
 }
 
+// status gives the form of a failure. Texts may quote what a client sent; what
+// cannot be written as text is replaced, so that a status can always be encoded.
 func (s *Server) status(ctx context.Context, err error) *status.Status {
+	st := s.form(ctx, err)
+	if utf8.ValidString(st.Message()) {
+		return st
+	}
+	p := st.Proto()
+	p.Message = strings.ToValidUTF8(p.GetMessage(), "\ufffd")
+	return status.FromProto(p)
+}
+
+func (s *Server) form(ctx context.Context, err error) *status.Status {
 	var known interface{ GRPCStatus() *status.Status }
 	switch {
 	case errors.As(err, &known):
