@@ -17,12 +17,7 @@ import (
 type Metadata map[string]any
 
 // Stamp is what every stored object carries besides its own fields.
-type Stamp struct {
-	ID        id.ID
-	Version   int64 // counts changes, from 1
-	CreatedAt time.Time
-	UpdatedAt time.Time
-}
+type Stamp = query.Stamp
 
 // Tx is what this package asks of a transaction on one realm.
 type Tx interface {

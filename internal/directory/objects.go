@@ -39,9 +39,6 @@ func all[T any](ctx context.Context, objects query.Objects[T], where ...query.Co
 	}
 }
 
-// Ident is the ID of a stored object.
-func (s Stamp) Ident() id.ID { return s.ID }
-
 func same[T any](a, b T) bool { return reflect.DeepEqual(a, b) }
 
 func joined(parts ...string) string {

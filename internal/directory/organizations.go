@@ -179,6 +179,9 @@ func (s *Service) DeleteOrganization(ctx context.Context, by access.Actor, i id.
 		if d.Last, err = tx.Organizations().Lock(ctx, i); err != nil {
 			return err
 		}
+		if opts.Version != 0 && opts.Version != d.Last.Version {
+			return ErrStale
+		}
 		if d.Last.Protected {
 			return erasure.ErrProtected
 		}

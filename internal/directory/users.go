@@ -206,6 +206,9 @@ func (s *Service) DeleteUser(ctx context.Context, by access.Actor, i id.ID, opts
 		if err != nil {
 			return err
 		}
+		if opts.Version != 0 && opts.Version != d.Last.Version {
+			return ErrStale
+		}
 		d.Deletion = opts.Deletion(id.User, i, d.Last.Home, by.Subject, s.Now())
 		if err := tx.Condemn(ctx, &d.Deletion); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
+	"guildhall/internal/query"
 )
 
 // Users says what becomes of the users at home in a deleted organization.
@@ -34,10 +35,7 @@ const (
 
 // A Deletion is the ending of one object, from the request to the last row.
 type Deletion struct {
-	ID           id.ID
-	Version      int64
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
+	query.Stamp
 	Kind         id.Kind // what ended: id.Organization or id.User
 	Subject      id.ID
 	Organization id.ID // the organization, or the home of the user
@@ -46,7 +44,7 @@ type Deletion struct {
 	GraceUntil   time.Time
 	RequestedBy  string
 	Reason       string
-	Step         int            // index into the plan
+	Step         int64          // index into the plan
 	Cursor       id.ID          // the last row done in this step
 	Done         map[string]int // rows by "effect kind", counted once
 	PurgedAt     time.Time
@@ -54,9 +52,10 @@ type Deletion struct {
 
 // Options are what the caller of a deletion chooses.
 type Options struct {
-	Users  Users
-	Grace  time.Duration // 0 purges at once
-	Reason string
+	Users   Users
+	Grace   time.Duration // 0 purges at once
+	Reason  string
+	Version int64 // refuse as stale unless the object has this version; 0 asks nothing
 }
 
 // Queue is the part of a transaction that condemns things.

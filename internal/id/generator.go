@@ -2,6 +2,7 @@ package id
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -17,11 +18,15 @@ type Lease struct {
 	Until time.Time
 }
 
-// A Leaser hands out leases. Extend is called while the old lease still holds.
+// A Leaser hands out leases. Renew gives a later end to a lease that is still
+// this holder's, or a new lease when the number went to another one.
 type Leaser interface {
 	Acquire(ctx context.Context) (Lease, error)
-	Extend(ctx context.Context, held Lease) (Lease, error)
+	Renew(ctx context.Context, held Lease) (Lease, error)
 }
+
+// ErrLease is a lease that ran out between Ready and New. Trying again helps.
+var ErrLease = errors.New("the lease of the node number ran out")
 
 // A Generator issues ids. It never goes back in time: a clock that is stepped
 // back makes it count on from the last moment it used, within its lease.
@@ -37,22 +42,46 @@ type Generator struct {
 
 // NewGenerator acquires a lease and starts behind it.
 func NewGenerator(ctx context.Context, leaser Leaser, now func() time.Time) (*Generator, error) {
-	g := &Generator{leaser: leaser, now: now}
 	lease, err := leaser.Acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("lease a node number: %w", err)
 	}
-	g.lease = lease
-	g.last = lease.From.Sub(Epoch).Milliseconds()
-	return g, nil
+	return &Generator{leaser: leaser, now: now, lease: lease, last: millis(lease.From)}, nil
 }
 
-// New issues an id. It fails only when a spent lease cannot be extended.
-func (g *Generator) New(ctx context.Context) (ID, error) {
+func millis(t time.Time) int64 { return t.Sub(Epoch).Milliseconds() }
+
+// margin is how much of a lease Ready leaves for the work that follows.
+const margin = 20 * time.Second
+
+// Ready renews the lease when little of it is left. Call it before a transaction
+// that issues ids: renewing writes to the database by itself.
+func (g *Generator) Ready(ctx context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	now := g.now().Sub(Epoch).Milliseconds()
-	switch {
+	next := max(g.last, millis(g.now()))
+	if next+margin.Milliseconds() < millis(g.lease.Until) {
+		return nil
+	}
+	held := g.lease
+	held.From = Epoch.Add(time.Duration(next) * time.Millisecond)
+	lease, err := g.leaser.Renew(ctx, held)
+	if err != nil {
+		return fmt.Errorf("renew the lease of node number %d: %w", held.Node, err)
+	}
+	if lease.Node != held.Node {
+		g.last = max(g.last, millis(lease.From))
+		g.sequence = 0
+	}
+	g.lease = lease
+	return nil
+}
+
+// New issues an id, or fails with ErrLease.
+func (g *Generator) New() (ID, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch now := millis(g.now()); {
 	case now > g.last:
 		g.last, g.sequence = now, 0
 	case g.sequence < 1<<sequenceBits-1:
@@ -60,24 +89,8 @@ func (g *Generator) New(ctx context.Context) (ID, error) {
 	default: // the millisecond is full: borrow the next one
 		g.last, g.sequence = g.last+1, 0
 	}
-	if g.last >= g.lease.Until.Sub(Epoch).Milliseconds() {
-		if err := g.extend(ctx); err != nil {
-			return None, err
-		}
+	if g.last >= millis(g.lease.Until) {
+		return None, ErrLease
 	}
 	return ID(g.last<<timeShift | int64(g.lease.Node)<<sequenceBits | g.sequence), nil
-}
-
-func (g *Generator) extend(ctx context.Context) error {
-	held := g.lease
-	held.From = Epoch.Add(time.Duration(g.last) * time.Millisecond)
-	lease, err := g.leaser.Extend(ctx, held)
-	if err != nil {
-		return fmt.Errorf("extend the lease of node number %d: %w", held.Node, err)
-	}
-	if lease.Node != held.Node { // the old number went to another node
-		g.last = max(g.last, lease.From.Sub(Epoch).Milliseconds())
-	}
-	g.lease = lease
-	return nil
 }

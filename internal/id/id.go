@@ -77,3 +77,14 @@ const (
 	Email             Kind = 26
 	Permission        Kind = 27
 )
+
+var kindNames = map[Kind]string{
+	Realm: "realm", Organization: "organization", User: "user", Member: "member", Role: "role", RoleAssignment: "role_assignment",
+	Invitation: "invitation", Domain: "domain", Metadata: "metadata", Project: "project", ProjectRole: "project_role",
+	ProjectGrant: "project_grant", UserGrant: "user_grant", Administrator: "administrator", Application: "application", Key: "key",
+	IntegratedAccount: "integrated_account", Event: "event", Deletion: "deletion", Job: "job", Credential: "credential",
+	SigningKey: "signing_key", Connection: "connection", Session: "session", Origin: "origin", Email: "email", Permission: "permission",
+}
+
+// String is the name of the kind in events, counts and receipts.
+func (k Kind) String() string { return kindNames[k] }

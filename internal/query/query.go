@@ -4,6 +4,7 @@ package query
 
 import (
 	"context"
+	"time"
 
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
@@ -101,6 +102,17 @@ var ErrField = fault.New(fault.Invalid, "unknown_field", "", "there is no such f
 
 // ErrPosition is a cursor that does not fit the list.
 var ErrPosition = fault.New(fault.Invalid, "invalid_cursor", "", "the cursor is not valid for this list")
+
+// A Stamp is what every stored object carries besides its own fields.
+type Stamp struct {
+	ID        id.ID
+	Version   int64 // counts changes, from 1
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Ident is the ID of a stored object.
+func (s Stamp) Ident() id.ID { return s.ID }
 
 // Objects is the stored objects of one kind in one realm that are alive: what a
 // deleted organization owned is not among them, from the commit of its deletion.

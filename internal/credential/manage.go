@@ -1,0 +1,238 @@
+package credential
+
+import (
+	"context"
+	"strings"
+	"unicode/utf8"
+
+	"guildhall/internal/access"
+	"guildhall/internal/directory"
+	"guildhall/internal/event"
+	"guildhall/internal/fault"
+	"guildhall/internal/id"
+	"guildhall/internal/query"
+)
+
+// CreateKey makes a key and gives its secret, which is shown this once. A key
+// never carries more than its creator has; Prefix stands before the secret.
+func (s *Service) CreateKey(ctx context.Context, by access.Actor, k Key, prefix string) (Key, string, error) {
+	if err := by.RequireSeen(access.KeyWrite, directory.ErrOrganizationNotFound, on(k.Organization)...); err != nil {
+		return k, "", err
+	}
+	if !named(k.Name) {
+		return k, "", fault.Invalidf("name", "the name must have at most 200 characters")
+	}
+	if err := within(by, k.Grants); err != nil {
+		return k, "", err
+	}
+	secret := NewSecret(prefix)
+	k.Hash, k.Hint = Hash(secret), secret[len(secret)-4:]
+	err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
+		fresh := k
+		if err := hold(ctx, tx, fresh.Organization, fresh.User); err != nil {
+			return err
+		}
+		if err := tx.Keys().Insert(ctx, &fresh); err != nil {
+			return err
+		}
+		k = fresh
+		_, err := tx.Append(ctx, event.Event{Type: "key.created", Actor: by.Subject, Organization: k.Organization, Kind: id.Key, Subject: k.ID})
+		return err
+	})
+	return k, secret, err
+}
+
+// within refuses grants beyond those of the actor.
+func within(by access.Actor, grants []access.Grant) error {
+	for _, g := range grants {
+		for _, p := range g.Permissions {
+			if err := by.Require(p, on(g.On)...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func on(i id.ID) []id.ID {
+	if i == id.None {
+		return nil
+	}
+	return []id.ID{i}
+}
+
+// hold keeps the owners of a credential alive until it is written.
+func hold(ctx context.Context, tx Tx, organization, user id.ID) error {
+	if organization != id.None {
+		if _, err := tx.Organizations().Hold(ctx, organization); err != nil {
+			return err
+		}
+	}
+	if user != id.None {
+		if _, err := tx.Users().Hold(ctx, user); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Keys lists the keys the actor may read, without their secrets.
+func (s *Service) Keys(ctx context.Context, by access.Actor, q query.Query) (page query.Page[Key], err error) {
+	if q, err = narrowed(by, access.KeyRead, q); err != nil {
+		return page, err
+	}
+	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
+		page, err = tx.Keys().List(ctx, q)
+		return err
+	})
+	return page, err
+}
+
+func narrowed(by access.Actor, p access.Permission, q query.Query) (query.Query, error) {
+	everywhere, on := by.Reach(p)
+	switch {
+	case everywhere:
+		return q, nil
+	case len(on) == 0:
+		return q, access.ErrPermissionMissing.With(p)
+	}
+	q.Where = append([]query.Condition{query.OneOf("organization_id", on)}, q.Where...)
+	return q, nil
+}
+
+// RevokeKey removes a key. It is refused from this moment on, on every node.
+func (s *Service) RevokeKey(ctx context.Context, by access.Actor, i id.ID) error {
+	return s.Store.Update(ctx, by.Realm, func(tx Tx) error {
+		k, err := tx.Keys().Lock(ctx, i)
+		if err != nil {
+			return err
+		}
+		if err := by.RequireSeen(access.KeyWrite, ErrKeyNotFound, on(k.Organization)...); err != nil {
+			return err
+		}
+		if err := tx.Keys().Delete(ctx, i); err != nil {
+			return err
+		}
+		_, err = tx.Append(ctx, event.Event{Type: "key.revoked", Actor: by.Subject, Organization: k.Organization, Kind: id.Key, Subject: i})
+		return err
+	})
+}
+
+// CreateApplication registers an application and gives its secret, which is
+// shown this once. The caller fills ClientID or leaves it to be made here.
+func (s *Service) CreateApplication(ctx context.Context, by access.Actor, a Application) (Application, string, error) {
+	if err := by.RequireSeen(access.ApplicationWrite, directory.ErrOrganizationNotFound, on(a.Organization)...); err != nil {
+		return a, "", err
+	}
+	if !named(a.Name) {
+		return a, "", fault.Invalidf("name", "the name must have at most 200 characters")
+	}
+	if err := within(by, a.Grants); err != nil {
+		return a, "", err
+	}
+	secret, _ := a.Settings["secret"].(string) // a wire may want its own form of secret
+	delete(a.Settings, "secret")
+	if secret == "" {
+		secret = NewSecret("")
+	}
+	if a.ClientID == "" {
+		a.ClientID = NewSecret("")[:32]
+	}
+	a.SecretHash = Hash(secret)
+	err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
+		fresh := a
+		if err := hold(ctx, tx, fresh.Organization, id.None); err != nil {
+			return err
+		}
+		if err := tx.Applications().Insert(ctx, &fresh); err != nil {
+			return err
+		}
+		a = fresh
+		return recordApplication(ctx, tx, by, "application.created", a)
+	})
+	return a, secret, err
+}
+
+// Application returns the application that meets the conditions ("id", "client_id").
+func (s *Service) Application(ctx context.Context, by access.Actor, where ...query.Condition) (a Application, err error) {
+	if !by.CanSomewhere(access.ApplicationRead) {
+		return a, access.ErrPermissionMissing.With(access.ApplicationRead)
+	}
+	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
+		a, err = tx.Applications().Find(ctx, where...)
+		return err
+	})
+	if err == nil && !by.Can(access.ApplicationRead, on(a.Organization)...) {
+		return Application{}, ErrApplicationNotFound
+	}
+	return a, err
+}
+
+// Applications lists the applications the actor may read.
+func (s *Service) Applications(ctx context.Context, by access.Actor, q query.Query) (page query.Page[Application], err error) {
+	if q, err = narrowed(by, access.ApplicationRead, q); err != nil {
+		return page, err
+	}
+	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
+		page, err = tx.Applications().List(ctx, q)
+		return err
+	})
+	return page, err
+}
+
+// UpdateApplication applies change to an application; its owner, client id and
+// secret stay.
+func (s *Service) UpdateApplication(ctx context.Context, by access.Actor, i id.ID, change func(*Application) error) (a Application, err error) {
+	err = s.Store.Update(ctx, by.Realm, func(tx Tx) error {
+		if a, err = lockApplication(ctx, tx, by, i); err != nil {
+			return err
+		}
+		before := a
+		if err := change(&a); err != nil {
+			return err
+		}
+		a.Stamp, a.Organization, a.ClientID, a.SecretHash = before.Stamp, before.Organization, before.ClientID, before.SecretHash
+		if !named(a.Name) {
+			return fault.Invalidf("name", "the name must have at most 200 characters")
+		}
+		if err := within(by, a.Grants); err != nil {
+			return err
+		}
+		if err := tx.Applications().Update(ctx, &a); err != nil {
+			return err
+		}
+		return recordApplication(ctx, tx, by, "application.updated", a)
+	})
+	return a, err
+}
+
+// DeleteApplication removes an application; its secret and tokens are dead at once.
+func (s *Service) DeleteApplication(ctx context.Context, by access.Actor, i id.ID) error {
+	return s.Store.Update(ctx, by.Realm, func(tx Tx) error {
+		a, err := lockApplication(ctx, tx, by, i)
+		if err != nil {
+			return err
+		}
+		if err := tx.Applications().Delete(ctx, i); err != nil {
+			return err
+		}
+		return recordApplication(ctx, tx, by, "application.deleted", a)
+	})
+}
+
+func lockApplication(ctx context.Context, tx Tx, by access.Actor, i id.ID) (Application, error) {
+	a, err := tx.Applications().Lock(ctx, i)
+	if err != nil {
+		return a, err
+	}
+	return a, by.RequireSeen(access.ApplicationWrite, ErrApplicationNotFound, on(a.Organization)...)
+}
+
+func recordApplication(ctx context.Context, tx Tx, by access.Actor, what string, a Application) error {
+	_, err := tx.Append(ctx, event.Event{Type: what, Actor: by.Subject, Organization: a.Organization, Kind: id.Application, Subject: a.ID})
+	return err
+}
+
+func named(s string) bool {
+	return utf8.ValidString(s) && utf8.RuneCountInString(s) <= 200 && strings.IndexByte(s, 0) < 0
+}

@@ -1,0 +1,82 @@
+package erasure
+
+import "guildhall/internal/id"
+
+// An Effect is what happens to rows of a kind when their owner ends.
+type Effect string
+
+// The effects.
+const (
+	Remove   Effect = "removed"  // the row goes
+	Unlink   Effect = "unlinked" // the reference goes, the row stays
+	HandOver Effect = "handed over"
+	Redact   Effect = "redacted" // the row stays, what it said of people goes
+)
+
+// An Edge says what the end of an owner does to the rows of one table. The
+// ownership graph is the list of all edges, in the order in which a purge walks
+// them: what refers comes before what it refers to.
+type Edge struct {
+	Kind   id.Kind
+	Table  string
+	Owner  string  // the column that names the owner
+	Of     id.Kind // the owner's kind: id.Organization or id.User
+	Effect Effect
+	When   Users  // only under this fate of the users; "" under both
+	Where  string // only rows for which this holds, in SQL; "" all
+}
+
+// Graph is the ownership graph. Adding a kind of object means adding its rows
+// here; a test compares the list with the schema of both engines.
+var Graph = []Edge{
+	// What an organization owns or is referred to by.
+	{id.Domain, "domains", "organization_id", id.Organization, Remove, "", ""},
+	{id.Invitation, "invitations", "organization_id", id.Organization, Remove, "", ""},
+	{id.Key, "api_keys", "organization_id", id.Organization, Remove, "", "user_id = 0"},
+	{id.Key, "api_keys", "organization_id", id.Organization, Remove, Erase, "user_id <> 0"},
+	{id.Key, "api_keys", "organization_id", id.Organization, HandOver, Detach, "user_id <> 0"},
+	{id.IntegratedAccount, "integrated_accounts", "organization_id", id.Organization, Remove, "", ""},
+	{id.Application, "applications", "organization_id", id.Organization, Remove, "", ""},
+	{id.Administrator, "administrators", "organization_id", id.Organization, Remove, "", ""},
+	{id.Administrator, "administrators", "granted_id", id.Organization, Remove, "", ""},
+	{id.UserGrant, "user_grants", "organization_id", id.Organization, Remove, "", ""},
+	{id.UserGrant, "user_grants", "project_organization_id", id.Organization, Remove, "", ""},
+	{id.ProjectGrant, "project_grants", "organization_id", id.Organization, Remove, "", ""},
+	{id.ProjectGrant, "project_grants", "granted_id", id.Organization, Remove, "", ""},
+	{id.ProjectRole, "project_roles", "organization_id", id.Organization, Remove, "", ""},
+	{id.Project, "projects", "organization_id", id.Organization, Remove, "", ""},
+	{id.RoleAssignment, "role_assignments", "organization_id", id.Organization, Remove, "", ""},
+	{id.Role, "roles", "organization_id", id.Organization, Remove, "", ""},
+	{id.Member, "members", "organization_id", id.Organization, Remove, "", ""},
+	{id.Metadata, "entries", "organization_id", id.Organization, Remove, "", "user_id = 0"},
+	{id.Metadata, "entries", "organization_id", id.Organization, Remove, Erase, "user_id <> 0"},
+	{id.Metadata, "entries", "organization_id", id.Organization, HandOver, Detach, "user_id <> 0"},
+	{id.Credential, "credentials", "organization_id", id.Organization, Remove, Erase, ""},
+	{id.Credential, "credentials", "organization_id", id.Organization, HandOver, Detach, ""},
+	{id.User, "users", "home_id", id.Organization, Remove, Erase, ""},
+	{id.User, "users", "home_id", id.Organization, HandOver, Detach, ""},
+	{id.Event, "events", "organization_id", id.Organization, Redact, "", ""},
+
+	// What a user owns or is referred to by. Users that end with their home are
+	// taken through these edges in the same batch.
+	{id.Key, "api_keys", "user_id", id.User, Remove, "", ""},
+	{id.Credential, "credentials", "user_id", id.User, Remove, "", ""},
+	{id.Metadata, "entries", "user_id", id.User, Remove, "", ""},
+	{id.Administrator, "administrators", "user_id", id.User, Remove, "", ""},
+	{id.UserGrant, "user_grants", "user_id", id.User, Remove, "", ""},
+	{id.RoleAssignment, "role_assignments", "user_id", id.User, Remove, "", ""},
+	{id.Member, "members", "user_id", id.User, Remove, "", ""},
+	{id.Invitation, "invitations", "user_id", id.User, Unlink, "", ""},
+	{id.Event, "events", "subject_id", id.User, Redact, "", ""},
+}
+
+// Plan is the edges that a deletion of a kind walks.
+func Plan(of id.Kind, users Users) []Edge {
+	var plan []Edge
+	for _, e := range Graph {
+		if e.Of == of && (e.When == "" || e.When == users) {
+			plan = append(plan, e)
+		}
+	}
+	return plan
+}

@@ -1,0 +1,120 @@
+package erasure
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"guildhall/internal/id"
+)
+
+// A Job is a purge that this node holds the lease of.
+type Job struct {
+	Realm    id.ID
+	Deletion id.ID
+}
+
+// Progress is what one batch did.
+type Progress struct {
+	Rows     int
+	Finished bool // the purge is complete
+}
+
+// ErrLost is a lease that went to another node; the work goes on there.
+var ErrLost = errors.New("the lease of the purge went to another node")
+
+// A Purger does the purge's work on the database. Each call is one transaction,
+// in which the lease is renewed, rows are removed, and cursor and counts are
+// moved on together: whatever interrupts a purge, it goes on where the last
+// committed batch ended and counts every row once.
+type Purger interface {
+	// Claim leases the due job that has waited longest; ok is false without one.
+	Claim(ctx context.Context) (job Job, ok bool, err error)
+	// Batch removes about limit rows.
+	Batch(ctx context.Context, job Job, limit int) (Progress, error)
+	// Release gives the lease up, so that another deletion has its turn.
+	Release(ctx context.Context, job Job, failure error) error
+	// Wake delivers when a job may have become due in this process.
+	Wake() <-chan struct{}
+	// Pace is how long one batch should take at most: on an engine with a single
+	// writer that is how long a request may have to wait.
+	Pace() time.Duration
+}
+
+// A Worker purges what is condemned, one deletion at a time, a slice each.
+type Worker struct {
+	Purger Purger
+	Log    *slog.Logger
+	// Observe is told of every batch: rows and time taken. May be nil.
+	Observe func(rows int, took time.Duration)
+}
+
+const (
+	slice = time.Second     // then the next deletion has its turn
+	idle  = 2 * time.Second // between looks for jobs of other nodes
+	rest  = 5 * time.Second // after a failure
+	least = 8               // rows of a batch
+	most  = 10_000          // rows of a batch
+)
+
+// Run purges until ctx ends. What it was doing then is picked up by whoever
+// claims the job next.
+func (w *Worker) Run(ctx context.Context) {
+	limit := 64
+	for ctx.Err() == nil {
+		job, ok, err := w.Purger.Claim(ctx)
+		if err != nil && ctx.Err() == nil {
+			w.Log.Error("claim a purge", "error", err)
+		}
+		if !ok || err != nil {
+			w.wait(ctx)
+			continue
+		}
+		err = w.work(ctx, job, &limit)
+		if err != nil && !errors.Is(err, ErrLost) && ctx.Err() == nil {
+			w.Log.Error("purge", "deletion", job.Deletion, "error", err)
+		}
+		if errors.Is(err, ErrLost) {
+			continue
+		}
+		if err := w.Purger.Release(context.WithoutCancel(ctx), job, err); err != nil {
+			w.Log.Error("release a purge", "deletion", job.Deletion, "error", err)
+		}
+	}
+}
+
+func (w *Worker) wait(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-w.Purger.Wake():
+	case <-time.After(idle):
+	}
+}
+
+// work does batches for one slice of time. It bounds them by time rather than by
+// rows: limit follows how long the last one took.
+func (w *Worker) work(ctx context.Context, job Job, limit *int) error {
+	pace := w.Purger.Pace()
+	for end := time.Now().Add(slice); time.Now().Before(end) && ctx.Err() == nil; {
+		start := time.Now()
+		p, err := w.Purger.Batch(ctx, job, *limit)
+		if err != nil {
+			return err
+		}
+		took := time.Since(start)
+		if w.Observe != nil {
+			w.Observe(p.Rows, took)
+		}
+		if p.Finished {
+			return nil
+		}
+		switch {
+		case took > pace:
+			*limit = max(least, *limit*3/4)
+		case p.Rows >= *limit/2 && took < pace*3/4:
+			*limit = min(most, *limit*5/4+1)
+		}
+	}
+	return nil
+}

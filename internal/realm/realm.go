@@ -1,0 +1,139 @@
+// Package realm owns the units of isolation: realms and the origins they are
+// reached at.
+package realm
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"guildhall/internal/access"
+	"guildhall/internal/directory"
+	"guildhall/internal/fault"
+	"guildhall/internal/id"
+	"guildhall/internal/query"
+)
+
+// A Realm is one unit of isolation. Nothing in one can see another.
+type Realm struct {
+	query.Stamp
+	Name          string
+	Default       id.ID // the organization that takes who belongs to none; it cannot be deleted
+	SystemProject id.ID // the project that stands for this server itself
+	Origins       []string
+}
+
+// The facts this package reports.
+var (
+	ErrNotFound    = fault.New(fault.NotFound, "realm_not_found", "", "the realm does not exist")
+	ErrNameTaken   = fault.New(fault.Conflict, "realm_name_taken", "name", "a realm with this name exists already")
+	ErrOriginTaken = fault.New(fault.Conflict, "origin_taken", "origins", "the origin belongs to another realm")
+	ErrNotOperator = fault.New(fault.Forbidden, "not_operator", "", "only an operator's credential reaches other realms")
+)
+
+// Operator is the claim of a credential that may create and see other realms.
+const Operator = "operator"
+
+// Store keeps realms. Its calls are not bound to one realm, so everything that
+// reaches it has passed a check of this package.
+type Store interface {
+	Realm(ctx context.Context, i id.ID) (Realm, error)
+	Realms(ctx context.Context, after id.ID, limit int) ([]Realm, error)
+	// CreateRealm writes a realm with its default organization and system
+	// project, whose IDs it fills in.
+	CreateRealm(ctx context.Context, r *Realm, first directory.Organization) error
+	// SetOrigins makes origins the ones of a realm.
+	SetOrigins(ctx context.Context, i id.ID, origins []string) error
+}
+
+// A Service performs the operations of this package.
+type Service struct{ Store Store }
+
+// Realm returns a realm: the actor's own, or any for an operator.
+func (s *Service) Realm(ctx context.Context, by access.Actor, i id.ID) (Realm, error) {
+	if err := by.Require(access.RealmRead); err != nil {
+		return Realm{}, err
+	}
+	if i != by.Realm && !operator(by) {
+		return Realm{}, ErrNotFound
+	}
+	return s.Store.Realm(ctx, i)
+}
+
+// Realms lists realms by age: the actor's own, or all for an operator.
+func (s *Service) Realms(ctx context.Context, by access.Actor, q query.Query) (page query.Page[Realm], err error) {
+	if err := by.Require(access.RealmRead); err != nil {
+		return page, err
+	}
+	if !operator(by) {
+		own, err := s.Store.Realm(ctx, by.Realm)
+		page.Items = []Realm{own}
+		return page, err
+	}
+	limit := q.Limit
+	if limit <= 0 || limit > query.MaxLimit {
+		limit = query.DefaultLimit
+	}
+	after := id.None
+	if q.After != nil {
+		after = q.After.ID
+	}
+	page.Items, err = s.Store.Realms(ctx, after, limit+1)
+	if err == nil && len(page.Items) > limit {
+		page.Items = page.Items[:limit]
+		page.Next = &query.Position{ID: page.Items[limit-1].ID}
+	}
+	return page, err
+}
+
+// CreateRealm adds a realm with a default organization of the same name.
+func (s *Service) CreateRealm(ctx context.Context, by access.Actor, r Realm) (Realm, error) {
+	if err := by.Require(access.RealmWrite); err != nil {
+		return r, err
+	}
+	if !operator(by) {
+		return r, ErrNotOperator
+	}
+	return s.Create(ctx, r)
+}
+
+// Create adds a realm without a caller: at the first start and from the command line.
+func (s *Service) Create(ctx context.Context, r Realm) (Realm, error) {
+	if strings.TrimSpace(r.Name) == "" || len(r.Name) > 200 || !plainText(r.Name) {
+		return r, fault.Invalidf("name", "the name must have 1 to 200 characters")
+	}
+	for i, o := range r.Origins {
+		origin, err := Origin(o)
+		if err != nil {
+			return r, err
+		}
+		r.Origins[i] = origin
+	}
+	first := directory.Organization{Name: r.Name, Slug: "default", State: directory.Active, NameClaimed: true}
+	err := s.Store.CreateRealm(ctx, &r, first)
+	return r, err
+}
+
+// Origin gives the form in which an origin is kept: scheme, host and port
+// without a path (RFC 6454 section 4).
+func Origin(s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil ||
+		(u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" {
+		return "", fault.Invalidf("origins", "%q is not an origin such as https://id.example.com", s)
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Host), nil
+}
+
+func operator(by access.Actor) bool {
+	for _, c := range by.Claims {
+		if c == Operator {
+			return true
+		}
+	}
+	return false
+}
+
+func plainText(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == 0xfffd }) < 0
+}

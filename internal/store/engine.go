@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+)
+
+// An engine is everything that is not portable.
+type engine struct {
+	name    string
+	driver  string
+	dialect goose.Dialect
+	spell   *strings.Replacer // column types of the migrations
+	hold    string            // appended to keep a row from changing
+	lock    string            // appended to keep other writers off a row
+	// taken gives the name of the unique index, or the columns, that refused a
+	// row; ok is false for other errors.
+	taken func(error) (what string, ok bool)
+	// retry reports that the transaction lost a race and may win when run again.
+	retry func(error) bool
+}
+
+var sqliteEngine = engine{
+	name: "sqlite", driver: "sqlite", dialect: goose.DialectSQLite3,
+	spell: strings.NewReplacer("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"),
+	taken: func(err error) (string, bool) {
+		var e *sqlite.Error
+		if !errors.As(err, &e) || (e.Code() != sqliteUnique && e.Code() != sqlitePrimaryKey) {
+			return "", false
+		}
+		// "constraint failed: UNIQUE constraint failed: users.realm_id, users.alias (2067)"
+		_, columns, _ := strings.Cut(e.Error(), "constraint failed: ")
+		if _, inner, ok := strings.Cut(columns, "constraint failed: "); ok {
+			columns = inner
+		}
+		columns, _, _ = strings.Cut(columns, " (")
+		return columns, true
+	},
+	retry: func(err error) bool {
+		var e *sqlite.Error
+		return errors.As(err, &e) && e.Code()&0xff == sqliteBusy
+	},
+}
+
+// Result codes of SQLite (https://sqlite.org/rescode.html).
+const (
+	sqliteBusy       = 5
+	sqlitePrimaryKey = 1555
+	sqliteUnique     = 2067
+)
+
+var postgresEngine = engine{
+	name: "postgres", driver: "pgx", dialect: goose.DialectPostgres,
+	// Text is compared byte by byte on both engines, so that pages agree.
+	spell: strings.NewReplacer(" TEXT ", ` TEXT COLLATE "C" `, " BLOB", " BYTEA"),
+	hold:  " FOR SHARE", lock: " FOR UPDATE",
+	taken: func(err error) (string, bool) {
+		var e *pgconn.PgError
+		if !errors.As(err, &e) || e.Code != "23505" {
+			return "", false
+		}
+		return e.ConstraintName, true
+	},
+	retry: func(err error) bool {
+		var e *pgconn.PgError
+		return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01")
+	},
+}
+
+// sqliteDSN is the data source name of one handle on a file. Busy waiting is a
+// last resort for other processes on the same file: within this one the gate
+// puts writers in order.
+func sqliteDSN(path string, pragmas ...string) string {
+	v := url.Values{"_txlock": {"immediate"}}
+	for _, p := range append([]string{"busy_timeout(15000)", "journal_mode(WAL)", "foreign_keys(1)"}, pragmas...) {
+		v.Add("_pragma", p)
+	}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + v.Encode()
+}
+
+// A querier runs statements: in a transaction, or each by itself.
+type querier interface {
+	query(ctx context.Context, text string, args []any) (*sql.Rows, error)
+	exec(ctx context.Context, text string, args []any) (sql.Result, error)
+}
+
+// direct runs statements on a pool or transaction whose driver keeps prepared
+// statements by itself, as pgx does.
+type direct struct {
+	on interface {
+		QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+		ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error)
+	}
+}
+
+func (d direct) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
+	return d.on.QueryContext(ctx, text, args...)
+}
+
+func (d direct) exec(ctx context.Context, text string, args []any) (sql.Result, error) {
+	return d.on.ExecContext(ctx, text, args...)
+}
+
+// newEngine tells the engine from the address of the database.
+func newEngine(address string) (engine, error) {
+	switch scheme, _, found := strings.Cut(address, "://"); {
+	case !found:
+		return sqliteEngine, nil
+	case scheme == "postgres" || scheme == "postgresql":
+		return postgresEngine, nil
+	default:
+		return engine{}, fmt.Errorf("the database address begins with %q: give a postgres:// address, or a folder for the embedded database", scheme+"://")
+	}
+}

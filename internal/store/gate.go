@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"sync"
+)
+
+// A gate lets one writer through at a time. Whoever waits in the foreground goes
+// before everybody in the background, so that a purge made of many short
+// transactions delays a request by one of them at most.
+type gate struct {
+	mu         sync.Mutex
+	busy       bool
+	foreground []chan struct{}
+	background []chan struct{}
+}
+
+// enter waits for the gate; leave must follow when it returns nil.
+func (g *gate) enter(ctx context.Context, background bool) error {
+	g.mu.Lock()
+	if !g.busy {
+		g.busy = true
+		g.mu.Unlock()
+		return nil
+	}
+	turn := make(chan struct{}, 1)
+	queue := &g.foreground
+	if background {
+		queue = &g.background
+	}
+	*queue = append(*queue, turn)
+	g.mu.Unlock()
+	select {
+	case <-turn:
+		return nil
+	case <-ctx.Done():
+		g.abandon(queue, turn)
+		return ctx.Err()
+	}
+}
+
+// abandon takes a writer that gave up out of its queue, or passes its turn on
+// when that came at the same moment.
+func (g *gate) abandon(queue *[]chan struct{}, turn chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, t := range *queue {
+		if t == turn {
+			*queue = append((*queue)[:i], (*queue)[i+1:]...)
+			return
+		}
+	}
+	<-turn
+	g.pass()
+}
+
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.pass()
+}
+
+func (g *gate) pass() {
+	for _, queue := range []*[]chan struct{}{&g.foreground, &g.background} {
+		if len(*queue) > 0 {
+			turn := (*queue)[0]
+			*queue = (*queue)[1:]
+			turn <- struct{}{}
+			return
+		}
+	}
+	g.busy = false
+}

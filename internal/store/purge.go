@@ -1,0 +1,249 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"guildhall/internal/credential"
+	"guildhall/internal/erasure"
+	"guildhall/internal/event"
+	"guildhall/internal/id"
+)
+
+// Purger does the work of purges on a database; see erasure.Purger.
+type Purger struct{ DB *DB }
+
+const purgeLease = 5 * time.Second
+
+// Kick lets a waiting purge look for work at once.
+func (db *DB) Kick() {
+	select {
+	case db.kick <- struct{}{}:
+	default:
+	}
+}
+
+// Wake delivers when work may have come.
+func (p Purger) Wake() <-chan struct{} { return p.DB.kick }
+
+// Pace is how long a batch may keep writers waiting.
+func (p Purger) Pace() time.Duration {
+	if p.DB.embedded != nil {
+		return time.Millisecond
+	}
+	return 50 * time.Millisecond
+}
+
+// Claim leases the due purge that was touched longest ago.
+func (p Purger) Claim(ctx context.Context) (job erasure.Job, ok bool, err error) {
+	now := p.DB.now()
+	due := []any{int64(0), micros(now)}
+	if err := scanOne(ctx, p.DB.read(), "SELECT id FROM jobs WHERE lease_until <= $2 AND run_at <= $2 AND id > $1 LIMIT 1", due, (*int64)(&job.Deletion)); err != nil {
+		return job, false, ignore(err, errNoRow)
+	}
+	err = p.DB.transact(ctx, true, func(q querier) error {
+		return scanOne(ctx, q, `UPDATE jobs SET holder = $1, lease_until = $2, attempt = attempt + 1
+			WHERE id = (SELECT id FROM jobs WHERE run_at <= $3 AND lease_until <= $3 ORDER BY run_at, id LIMIT 1) AND lease_until <= $3
+			RETURNING id, realm_id`, []any{p.DB.holder, micros(now.Add(purgeLease)), micros(now)}, (*int64)(&job.Deletion), (*int64)(&job.Realm))
+	})
+	if err != nil {
+		return job, false, ignore(translateUnless(err, errNoRow), errNoRow)
+	}
+	return job, true, nil
+}
+
+func ignore(err, known error) error {
+	if err == known {
+		return nil
+	}
+	return err
+}
+
+func translateUnless(err, known error) error {
+	if err == known {
+		return err
+	}
+	return translate(err)
+}
+
+// Release makes the job due again, behind the others, unless it is finished. A
+// failure delays it.
+func (p Purger) Release(ctx context.Context, job erasure.Job, failure error) error {
+	run, reason := p.DB.now(), ""
+	if failure != nil {
+		run, reason = run.Add(5*time.Second), failure.Error()
+	}
+	return p.DB.update(ctx, job.Realm, true, func(tx *Tx) error {
+		_, err := tx.q.exec(ctx, "UPDATE jobs SET lease_until = 0, holder = '', run_at = $1, last_error = $2 WHERE id = $3 AND holder = $4",
+			[]any{micros(run), reason, int64(job.Deletion), p.DB.holder})
+		return err
+	})
+}
+
+// Batch takes the next rows of a deletion through its plan.
+func (p Purger) Batch(ctx context.Context, job erasure.Job, limit int) (done erasure.Progress, err error) {
+	err = p.DB.update(ctx, job.Realm, true, func(tx *Tx) error {
+		done = erasure.Progress{}
+		n, err := affected(tx.q.exec(ctx, "UPDATE jobs SET lease_until = $1 WHERE id = $2 AND holder = $3",
+			[]any{micros(tx.now.Add(purgeLease)), int64(job.Deletion), p.DB.holder}))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return erasure.ErrLost
+		}
+		d, err := tx.Deletions().Get(ctx, job.Deletion)
+		if err != nil {
+			return err
+		}
+		if err := tx.advance(ctx, &d, limit, &done); err != nil {
+			return err
+		}
+		return tx.Deletions().Update(ctx, &d)
+	})
+	return done, err
+}
+
+// advance walks the plan until limit rows are done or the plan ends.
+func (tx *Tx) advance(ctx context.Context, d *erasure.Deletion, limit int, done *erasure.Progress) error {
+	d.State = erasure.Purging
+	if d.Done == nil {
+		d.Done = map[string]int{}
+	}
+	plan := erasure.Plan(d.Kind, d.Users)
+	for done.Rows < limit && int(d.Step) < len(plan) {
+		e := plan[d.Step]
+		n, cursor, err := tx.strip(ctx, d, e, limit-done.Rows)
+		if err != nil {
+			return fmt.Errorf("%s of %s by %s: %w", e.Effect, e.Table, e.Owner, err)
+		}
+		done.Rows += n
+		if n > 0 {
+			d.Done[string(e.Effect)+" "+e.Kind.String()] += n
+		}
+		if d.Cursor = cursor; cursor == id.None {
+			d.Step++
+		}
+	}
+	if int(d.Step) < len(plan) {
+		return nil
+	}
+	done.Finished = true
+	return tx.bury(ctx, d)
+}
+
+// strip does one edge for at most limit rows behind the cursor, and gives the
+// new cursor, or none when the edge is done. Ranges of the key instead of lists
+// of ids: nothing is walked twice, however many rows are gone already.
+func (tx *Tx) strip(ctx context.Context, d *erasure.Deletion, e erasure.Edge, limit int) (n int, cursor id.ID, err error) {
+	where := e.Owner + " = $1 AND id > $2"
+	if e.Where != "" {
+		where += " AND " + e.Where
+	}
+	args := []any{int64(d.Subject), int64(d.Cursor)}
+	var last int64
+	err = scanOne(ctx, tx.q, "SELECT id FROM "+e.Table+" WHERE "+where+" ORDER BY id LIMIT 1 OFFSET $3", append(args, int64(limit-1)), &last)
+	switch {
+	case err == errNoRow:
+		last = math.MaxInt64
+	case err != nil:
+		return 0, cursor, err
+	default:
+		cursor = id.ID(last)
+	}
+	args = append(args, last)
+	where += " AND id <= $3"
+	if e.Kind == id.User && e.Effect == erasure.Remove {
+		if err := tx.stripPeople(ctx, d, where, args); err != nil {
+			return 0, cursor, err
+		}
+	}
+	if err := tx.buryAliases(ctx, e, where, args); err != nil {
+		return 0, cursor, err
+	}
+	n, err = affected(tx.q.exec(ctx, effectOf(e)+" WHERE "+where, args))
+	return n, cursor, err
+}
+
+// effectOf is the statement of an effect, up to its WHERE.
+func effectOf(e erasure.Edge) string {
+	switch e.Effect {
+	case erasure.Remove:
+		return "DELETE FROM " + e.Table
+	case erasure.Redact:
+		return "UPDATE " + e.Table + " SET data = ''"
+	default: // Unlink and HandOver: the reference becomes none
+		return "UPDATE " + e.Table + " SET " + e.Owner + " = 0"
+	}
+}
+
+// stripPeople takes what belongs to the users of a range, wherever it is.
+func (tx *Tx) stripPeople(ctx context.Context, d *erasure.Deletion, where string, args []any) error {
+	for _, e := range erasure.Plan(id.User, d.Users) {
+		n, err := affected(tx.q.exec(ctx, effectOf(e)+" WHERE "+e.Owner+" IN (SELECT id FROM users WHERE "+where+")", args))
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			d.Done[string(e.Effect)+" "+e.Kind.String()] += n
+		}
+	}
+	return nil
+}
+
+// hasAlias names the tables whose rows may carry ids that their creators chose.
+var hasAlias = map[string]bool{"organizations": true, "users": true, "projects": true}
+
+// buryAliases keeps hashes of chosen ids, so that they are never accepted again.
+func (tx *Tx) buryAliases(ctx context.Context, e erasure.Edge, where string, args []any) error {
+	if !hasAlias[e.Table] || e.Effect != erasure.Remove {
+		return nil
+	}
+	return tx.buryRows(ctx, e.Table, e.Kind, where+" AND alias <> ''", args)
+}
+
+func (tx *Tx) buryRows(ctx context.Context, table string, kind id.Kind, where string, args []any) error {
+	type row struct {
+		id    int64
+		alias string
+	}
+	rows, err := scanAll(ctx, tx.q, "SELECT id, alias FROM "+table+" WHERE "+where, args, func(r *row) []any { return []any{&r.id, &r.alias} })
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		hash := ""
+		if r.alias != "" {
+			hash = credential.Hash(r.alias)
+		}
+		if _, err := tx.q.exec(ctx, "INSERT INTO tombstones (id, realm_id, kind, alias_hash, deleted_at) VALUES ($1, $2, $3, $4, $5)",
+			[]any{r.id, int64(tx.realm), int64(kind), hash, micros(tx.now)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bury removes the subject's own row, leaves its tombstone and ends the job.
+func (tx *Tx) bury(ctx context.Context, d *erasure.Deletion) error {
+	table := map[id.Kind]string{id.Organization: "organizations", id.User: "users"}[d.Kind]
+	subject := []any{int64(d.Subject)}
+	if err := tx.buryRows(ctx, table, d.Kind, "id = $1", subject); err != nil {
+		return err
+	}
+	if _, err := tx.q.exec(ctx, "DELETE FROM "+table+" WHERE id = $1", subject); err != nil {
+		return err
+	}
+	if _, err := tx.q.exec(ctx, "DELETE FROM jobs WHERE id = $1", []any{int64(d.ID)}); err != nil {
+		return err
+	}
+	d.Done[string(erasure.Remove)+" "+d.Kind.String()]++
+	d.State, d.PurgedAt = erasure.Purged, tx.now
+	_, err := tx.Append(ctx, event.Event{
+		Type: d.Kind.String() + ".purged", Actor: "system", Organization: d.Organization, Kind: d.Kind, Subject: d.Subject,
+		Data: map[string]any{"deletion": d.ID.String()},
+	})
+	return err
+}

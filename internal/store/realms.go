@@ -1,0 +1,121 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"guildhall/internal/directory"
+	"guildhall/internal/id"
+	"guildhall/internal/project"
+	"guildhall/internal/realm"
+)
+
+// Realms keeps realms; see realm.Store.
+type Realms struct{ DB *DB }
+
+const realmColumns = "id, version, created_at, updated_at, name, default_organization, system_project"
+
+func realmInto(r *realm.Realm) []any {
+	return []any{(*int64)(&r.ID), &r.Version, at(&r.CreatedAt), at(&r.UpdatedAt), &r.Name, (*int64)(&r.Default), (*int64)(&r.SystemProject)}
+}
+
+// Realm returns a living realm with its origins.
+func (s Realms) Realm(ctx context.Context, i id.ID) (r realm.Realm, err error) {
+	err = scanOne(ctx, s.DB.read(), "SELECT "+realmColumns+" FROM realms WHERE id = $1 AND deleted_at = 0", []any{int64(i)}, realmInto(&r)...)
+	if errors.Is(err, errNoRow) {
+		return r, realm.ErrNotFound
+	}
+	if err == nil {
+		r.Origins, err = s.origins(ctx, i)
+	}
+	return r, translate(err)
+}
+
+func (s Realms) origins(ctx context.Context, i id.ID) ([]string, error) {
+	return scanAll(ctx, s.DB.read(), "SELECT url FROM origins WHERE realm_id = $1 ORDER BY id", []any{int64(i)}, func(o *string) []any { return []any{o} })
+}
+
+// Realms lists living realms by age.
+func (s Realms) Realms(ctx context.Context, after id.ID, limit int) ([]realm.Realm, error) {
+	list, err := scanAll(ctx, s.DB.read(), "SELECT "+realmColumns+" FROM realms WHERE id > $1 AND deleted_at = 0 ORDER BY id LIMIT $2",
+		[]any{int64(after), int64(limit)}, realmInto)
+	for i := range list {
+		if err == nil {
+			list[i].Origins, err = s.origins(ctx, list[i].ID)
+		}
+	}
+	return list, translate(err)
+}
+
+// CreateRealm writes a realm with what it must have from its first moment.
+func (s Realms) CreateRealm(ctx context.Context, r *realm.Realm, first directory.Organization) error {
+	return s.DB.update(ctx, id.None, false, func(tx *Tx) error {
+		fresh := *r
+		var err error
+		if fresh.ID, err = s.DB.ids.New(); err != nil {
+			return err
+		}
+		fresh.Version, fresh.CreatedAt, fresh.UpdatedAt = 1, tx.now, tx.now
+		now := micros(tx.now)
+		if _, err = tx.q.exec(ctx, `INSERT INTO realms (id, version, created_at, updated_at, name, name_key, default_organization, system_project, settings)
+			VALUES ($1, 1, $2, $2, $3, $4, 0, 0, '')`, []any{int64(fresh.ID), now, fresh.Name, directory.Fold(fresh.Name)}); err != nil {
+			if what, ok := s.DB.engine.taken(err); ok && strings.Contains(what, "name") {
+				return realm.ErrNameTaken
+			}
+			return err
+		}
+		tx.realm = fresh.ID
+		home := first
+		if err := tx.Organizations().Insert(ctx, &home); err != nil {
+			return err
+		}
+		system := project.Project{Organization: home.ID, Name: "System", Active: true}
+		if err := tx.Projects().Insert(ctx, &system); err != nil {
+			return err
+		}
+		fresh.Default, fresh.SystemProject = home.ID, system.ID
+		if _, err := tx.q.exec(ctx, "UPDATE realms SET default_organization = $1, system_project = $2 WHERE id = $3",
+			[]any{int64(home.ID), int64(system.ID), int64(fresh.ID)}); err != nil {
+			return err
+		}
+		*r = fresh
+		return tx.setOrigins(ctx, fresh.ID, fresh.Origins)
+	})
+}
+
+// SetOrigins makes origins the ones of a realm.
+func (s Realms) SetOrigins(ctx context.Context, i id.ID, origins []string) error {
+	return s.DB.update(ctx, i, false, func(tx *Tx) error { return tx.setOrigins(ctx, i, origins) })
+}
+
+func (tx *Tx) setOrigins(ctx context.Context, realmID id.ID, origins []string) error {
+	if _, err := tx.q.exec(ctx, "DELETE FROM origins WHERE realm_id = $1", []any{int64(realmID)}); err != nil {
+		return err
+	}
+	for _, o := range origins {
+		i, err := tx.db.ids.New()
+		if err != nil {
+			return err
+		}
+		if _, err := tx.q.exec(ctx, "INSERT INTO origins (id, realm_id, url) VALUES ($1, $2, $3)", []any{int64(i), int64(realmID), o}); err != nil {
+			if _, ok := tx.db.engine.taken(err); ok {
+				return realm.ErrOriginTaken
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// SetDefault makes another organization the default of a realm.
+func (s Realms) SetDefault(ctx context.Context, i, organization id.ID) error {
+	return s.DB.update(ctx, i, false, func(tx *Tx) error {
+		if _, err := tx.Organizations().Hold(ctx, organization); err != nil {
+			return err
+		}
+		_, err := tx.q.exec(ctx, "UPDATE realms SET default_organization = $1, version = version + 1, updated_at = $2 WHERE id = $3",
+			[]any{int64(organization), micros(tx.now), int64(i)})
+		return err
+	})
+}

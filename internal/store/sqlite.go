@@ -1,0 +1,187 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// FileName is the name of the embedded database in its folder.
+const FileName = "guildhall.db"
+
+// embedded is the SQLite side of a DB: one connection that writes, some that
+// read, and one that moves the write-ahead log into the file in the background.
+type embedded struct {
+	path       string
+	gate       gate
+	writer     *statements // on the one writing connection; use only inside the gate
+	reader     *statements
+	handles    []*sql.DB
+	stop, done chan struct{}
+}
+
+// maxStatements bounds a cache of prepared statements. Texts vary with the
+// filters that callers combine; what does not fit is prepared for one use.
+const maxStatements = 400
+
+// statements prepares every text once.
+type statements struct {
+	prepare func(ctx context.Context, text string) (*sql.Stmt, error)
+	mu      sync.RWMutex
+	by      map[string]*sql.Stmt
+}
+
+func (s *statements) get(ctx context.Context, text string) (stmt *sql.Stmt, once bool, err error) {
+	s.mu.RLock()
+	stmt, full := s.by[text], len(s.by) >= maxStatements
+	s.mu.RUnlock()
+	if stmt != nil {
+		return stmt, false, nil
+	}
+	if stmt, err = s.prepare(ctx, text); err != nil || full {
+		return stmt, true, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if have := s.by[text]; have != nil {
+		return stmt, true, nil // another call was first; this one is closed after use
+	}
+	s.by[text] = stmt
+	return stmt, false, nil
+}
+
+func (s *statements) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
+	stmt, once, err := s.get(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	if once {
+		defer stmt.Close() // rows keep what they need until they are closed
+	}
+	return stmt.QueryContext(ctx, args...)
+}
+
+func (s *statements) exec(ctx context.Context, text string, args []any) (sql.Result, error) {
+	stmt, once, err := s.get(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	if once {
+		defer stmt.Close()
+	}
+	return stmt.ExecContext(ctx, args...)
+}
+
+// readers is how many connections read at once.
+const readers = 4
+
+func openEmbedded(ctx context.Context, folder string, durable bool, log *slog.Logger) (*embedded, error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	path := filepath.Join(folder, FileName)
+	synchronous := "synchronous(FULL)" // an acknowledged write survives power loss
+	if !durable {
+		synchronous = "synchronous(NORMAL)"
+	}
+	e := &embedded{path: path, stop: make(chan struct{}), done: make(chan struct{})}
+	open := func(most int, pragmas ...string) (*sql.DB, error) {
+		db, err := sql.Open("sqlite", sqliteDSN(path, pragmas...))
+		if err != nil {
+			return nil, err
+		}
+		db.SetMaxOpenConns(most)
+		db.SetMaxIdleConns(most)
+		e.handles = append(e.handles, db)
+		return db, db.PingContext(ctx)
+	}
+	write, err := open(1, synchronous, "wal_autocheckpoint(0)", "cache_size(-16384)")
+	if err != nil {
+		return e, fmt.Errorf("open %s: %w", path, err)
+	}
+	conn, err := write.Conn(ctx)
+	if err != nil {
+		return e, err
+	}
+	read, err := open(readers, "query_only(1)", "cache_size(-8192)")
+	if err != nil {
+		return e, err
+	}
+	checkpoint, err := open(1, synchronous, "wal_autocheckpoint(0)")
+	if err != nil {
+		return e, err
+	}
+	e.writer = &statements{prepare: conn.PrepareContext, by: map[string]*sql.Stmt{}}
+	e.reader = &statements{prepare: read.PrepareContext, by: map[string]*sql.Stmt{}}
+	go e.checkpoint(checkpoint, log)
+	return e, nil
+}
+
+// checkpoint copies the log into the file every 200 ms, without waiting for
+// anybody. Left to the writer it would stop all others for as long as it takes.
+// Where readers keep the log from being reset for long and it grows large, one
+// checkpoint waits for them.
+func (e *embedded) checkpoint(db *sql.DB, log *slog.Logger) {
+	defer close(e.done)
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-e.stop:
+			return
+		case <-tick.C:
+		}
+		var busy, pages, moved int
+		err := db.QueryRow("PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &moved)
+		if err == nil && pages > 65536 && moved == pages { // 256 MiB: start the log anew
+			err = db.QueryRow("PRAGMA wal_checkpoint(RESTART)").Scan(&busy, &pages, &moved)
+		}
+		if err != nil {
+			log.Warn("move the write-ahead log into the database", "error", err)
+		}
+	}
+}
+
+func (e *embedded) close() error {
+	if e.writer != nil {
+		close(e.stop)
+		<-e.done
+	}
+	var first error
+	for _, db := range e.handles {
+		if err := db.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// update runs fn between BEGIN IMMEDIATE and COMMIT on the writing connection.
+func (e *embedded) update(ctx context.Context, background bool, fn func(querier) error) (err error) {
+	if err := e.gate.enter(ctx, background); err != nil {
+		return err
+	}
+	defer e.gate.leave()
+	if _, err := e.writer.exec(ctx, "BEGIN IMMEDIATE", nil); err != nil {
+		return err
+	}
+	committed := false
+	defer func() {
+		if !committed { // also when fn panics
+			_, _ = e.writer.exec(context.WithoutCancel(ctx), "ROLLBACK", nil)
+		}
+	}()
+	if err := fn(e.writer); err != nil {
+		return err
+	}
+	if _, err := e.writer.exec(context.WithoutCancel(ctx), "COMMIT", nil); err != nil {
+		return err
+	}
+	committed = true
+	return nil
+}

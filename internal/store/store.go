@@ -1,0 +1,207 @@
+// Package store keeps the domain's objects in SQLite or PostgreSQL.
+//
+// Both engines run the same statements. Every transaction is bound to one realm
+// when it opens, and every statement on objects is written by table, which puts
+// the realm and the liveness of the owner into it.
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"guildhall/internal/fault"
+	"guildhall/internal/id"
+)
+
+// Options say how to open a database.
+type Options struct {
+	// Address is a postgres:// address, or the folder of the embedded database.
+	Address string
+	// Fast gives up that acknowledged writes survive a loss of power on the
+	// embedded database. They always survive the end of the process.
+	Fast bool
+	// Migrate brings the schema up to date.
+	Migrate bool
+	Now     func() time.Time // nil means time.Now
+	Log     *slog.Logger     // nil means slog.Default
+}
+
+// A DB is an open database.
+type DB struct {
+	engine   engine
+	embedded *embedded // or nil
+	pool     *sql.DB   // PostgreSQL's, or nil
+	now      func() time.Time
+	log      *slog.Logger
+	ids      *id.Generator
+	holder   string // names this process in leases
+	kick     chan struct{}
+}
+
+// Open opens a database. Its schema must be the one this program knows, or older
+// and opts.Migrate set.
+func Open(ctx context.Context, opts Options) (*DB, error) {
+	e, err := newEngine(opts.Address)
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{engine: e, now: opts.Now, log: opts.Log, holder: newHolder(), kick: make(chan struct{}, 1)}
+	if db.now == nil {
+		db.now = time.Now
+	}
+	if db.log == nil {
+		db.log = slog.Default()
+	}
+	if err := db.open(ctx, opts); err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+func (db *DB) open(ctx context.Context, opts Options) (err error) {
+	if db.engine.name == "sqlite" {
+		if db.embedded, err = openEmbedded(ctx, opts.Address, !opts.Fast, db.log); err != nil {
+			return err
+		}
+	} else {
+		if db.pool, err = sql.Open(db.engine.driver, opts.Address); err != nil {
+			return fmt.Errorf("the database address cannot be read: %w", err)
+		}
+		db.pool.SetMaxOpenConns(32)
+		db.pool.SetMaxIdleConns(32)
+		db.pool.SetConnMaxLifetime(time.Hour)
+		if err := db.pool.PingContext(ctx); err != nil {
+			return fmt.Errorf("the database does not answer: %w", err)
+		}
+	}
+	if err := db.migrate(ctx, opts.Migrate); err != nil {
+		return err
+	}
+	db.ids, err = id.NewGenerator(ctx, leaser{db}, db.now)
+	return err
+}
+
+func newHolder() string {
+	var b [12]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// Close ends all work on the database.
+func (db *DB) Close() error {
+	if db.embedded != nil {
+		return db.embedded.close()
+	}
+	if db.pool != nil {
+		return db.pool.Close()
+	}
+	return nil
+}
+
+// Engine names the kind of database: "sqlite" or "postgres".
+func (db *DB) Engine() string { return db.engine.name }
+
+// Ping reports whether the database answers.
+func (db *DB) Ping(ctx context.Context) error {
+	rows, err := db.read().query(ctx, "SELECT 1", nil)
+	if err != nil {
+		return err
+	}
+	return rows.Close()
+}
+
+// read gives what runs single reading statements.
+func (db *DB) read() querier {
+	if db.embedded != nil {
+		return db.embedded.reader
+	}
+	return direct{db.pool}
+}
+
+// A Runner presents a DB as the Store of a domain package whose Tx interface is T.
+type Runner[T any] struct{ db *DB }
+
+// For presents db as the Store of a domain package whose Tx interface is T.
+func For[T any](db *DB) Runner[T] {
+	_ = any((*Tx)(nil)).(T) // fails at start-up, not at the first request
+	return Runner[T]{db}
+}
+
+// View runs fn, whose reads each see every write committed before them.
+func (r Runner[T]) View(ctx context.Context, realm id.ID, fn func(T) error) error {
+	return translate(fn(any(&Tx{q: r.db.read(), db: r.db, realm: realm, now: r.db.now()}).(T)))
+}
+
+// Update runs fn in one transaction, again when it lost a race.
+func (r Runner[T]) Update(ctx context.Context, realm id.ID, fn func(T) error) error {
+	return r.db.update(ctx, realm, false, func(tx *Tx) error { return fn(any(tx).(T)) })
+}
+
+const attempts = 12
+
+// update runs fn in a transaction bound to a realm.
+func (db *DB) update(ctx context.Context, realm id.ID, background bool, fn func(*Tx) error) error {
+	for try := 1; ; try++ {
+		if err := db.ids.Ready(ctx); err != nil {
+			return translate(err)
+		}
+		tx := &Tx{db: db, realm: realm, now: db.now(), writes: true}
+		err := db.transact(ctx, background, func(q querier) error {
+			tx.q = q
+			return fn(tx)
+		})
+		if err == nil {
+			if tx.condemned {
+				db.Kick()
+			}
+			return nil
+		}
+		if again := db.engine.retry(err) || errors.Is(err, id.ErrLease); !again || try == attempts {
+			return translate(err)
+		}
+		select {
+		case <-ctx.Done():
+			return translate(ctx.Err())
+		case <-time.After(time.Duration(try*try) * time.Millisecond):
+		}
+	}
+}
+
+// transact runs fn in a transaction of the engine.
+func (db *DB) transact(ctx context.Context, background bool, fn func(querier) error) error {
+	if db.embedded != nil {
+		return db.embedded.update(ctx, background, fn)
+	}
+	tx, err := db.pool.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after the commit
+	if err := fn(direct{tx}); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+var errUnavailable = fault.New(fault.Unavailable, "database_unavailable", "", "the database is not available; try again")
+
+// translate makes a fault of what a database or a context reported.
+func translate(err error) error {
+	var f *fault.Error
+	switch {
+	case err == nil || errors.As(err, &f):
+		return err
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return errUnavailable.Because(err)
+	case postgresEngine.retry(err), sqliteEngine.retry(err), errors.Is(err, id.ErrLease):
+		return errUnavailable.Because(err)
+	}
+	return fault.ErrInternal.Because(err)
+}

@@ -1,0 +1,340 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"guildhall/internal/directory"
+	"guildhall/internal/id"
+	"guildhall/internal/query"
+)
+
+// A table says how one kind of object is stored. The mechanism below writes all
+// statements from it, each with the realm and the liveness in its WHERE.
+type table[T any] struct {
+	name    string
+	columns []string       // behind id, version, created_at, updated_at; in the order of bind
+	bind    func(*T) []any // where columns are read into and written from
+	derived []string       // columns that are only written and asked for
+	derive  func(*T) []any // their values
+	stamp   func(*T) *directory.Stamp
+	alias   func(*T) string // the id its creator chose, or nil
+	kind    id.Kind
+	missing error
+	taken   map[string]error  // what a unique index refuses, by a part of its name on either engine
+	fields  map[string]string // what can be asked for besides the columns, as expressions
+	alive   string            // who of the table exists; "" means every row
+	reads   map[string]string // columns that are read as an expression
+}
+
+const stampColumns = "id, version, created_at, updated_at"
+
+// selected is the list of expressions that scan reads.
+func (t *table[T]) selected() string {
+	var b strings.Builder
+	b.WriteString(stampColumns)
+	for _, c := range t.columns {
+		b.WriteString(", ")
+		if e, ok := t.reads[c]; ok {
+			c = e
+		}
+		b.WriteString(c)
+	}
+	return b.String()
+}
+
+// field gives the expression of what can be asked for.
+func (t *table[T]) field(name string) (string, error) {
+	if e, ok := t.fields[name]; ok {
+		return e, nil
+	}
+	if e, ok := t.reads[name]; ok {
+		return e, nil
+	}
+	for _, list := range [][]string{{"id", "version", "created_at", "updated_at"}, t.columns, t.derived} {
+		for _, c := range list {
+			if c == name {
+				return t.name + "." + c, nil
+			}
+		}
+	}
+	return "", query.ErrField.On(name)
+}
+
+// objects is a table in one transaction; it is the query.Objects of its kind.
+type objects[T any] struct {
+	t  *table[T]
+	tx *Tx
+}
+
+func (o objects[T]) Get(ctx context.Context, i id.ID) (T, error) {
+	return o.one(ctx, "", query.Is("id", i))
+}
+
+func (o objects[T]) Hold(ctx context.Context, i id.ID) (T, error) {
+	return o.one(ctx, o.tx.suffix(o.tx.db.engine.hold), query.Is("id", i))
+}
+
+func (o objects[T]) Lock(ctx context.Context, i id.ID) (T, error) {
+	return o.one(ctx, o.tx.suffix(o.tx.db.engine.lock), query.Is("id", i))
+}
+
+func (o objects[T]) Find(ctx context.Context, where ...query.Condition) (T, error) {
+	return o.one(ctx, "", where...)
+}
+
+// one reads the oldest row that meets the conditions. A lock makes PostgreSQL
+// look again at a row that changed meanwhile, so a deletion that was committed
+// first is seen.
+func (o objects[T]) one(ctx context.Context, suffix string, where ...query.Condition) (v T, err error) {
+	b := o.where(where)
+	text := "SELECT " + o.t.selected() + " FROM " + o.t.name + b.text()
+	if len(where) != 1 || where[0].Field != "id" {
+		text += " ORDER BY " + o.t.name + ".id LIMIT 1"
+	}
+	rows, err := o.run(ctx, b, text+suffix)
+	if err != nil {
+		return v, err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return v, err
+		}
+		return v, o.t.missing
+	}
+	if err := rows.Scan(o.destinations(&v)...); err != nil {
+		return v, err
+	}
+	return v, rows.Close()
+}
+
+func (o objects[T]) destinations(v *T, more ...any) []any {
+	s := o.t.stamp(v)
+	return append(append([]any{(*int64)(&s.ID), &s.Version, at(&s.CreatedAt), at(&s.UpdatedAt)}, o.t.bind(v)...), more...)
+}
+
+// run gives an error of the builder before it runs the statement.
+func (o objects[T]) run(ctx context.Context, b *builder, text string) (*sql.Rows, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
+	return o.tx.q.query(ctx, text, b.args)
+}
+
+// where starts a builder with the realm, the liveness and the conditions.
+func (o objects[T]) where(conditions []query.Condition) *builder {
+	b := &builder{field: o.t.field}
+	b.write(" WHERE " + o.t.name + ".realm_id = " + b.arg(int64(o.tx.realm)))
+	if o.t.alive != "" {
+		b.write(" AND " + o.t.alive)
+	}
+	b.and(conditions)
+	return b
+}
+
+func (o objects[T]) List(ctx context.Context, q query.Query) (page query.Page[T], err error) {
+	if q.Limit <= 0 {
+		q.Limit = query.DefaultLimit
+	}
+	q.Limit = min(q.Limit, query.MaxLimit)
+	by, err := o.t.field(orID(q.By))
+	if err != nil {
+		return page, err
+	}
+	if q.Total {
+		if page.Total, err = o.Count(ctx, q.Where...); err != nil {
+			return page, err
+		}
+	}
+	b := o.where(q.Where)
+	id, direction, beyond := o.t.name+".id", "", " > "
+	if q.Desc {
+		direction, beyond = " DESC", " < "
+	}
+	order := id + direction
+	if by != id {
+		order = by + direction + ", " + order
+	}
+	if q.After != nil && by == id {
+		b.write(" AND " + id + beyond + b.arg(int64(q.After.ID)))
+	} else if q.After != nil {
+		b.write(" AND (" + by + ", " + id + ")" + beyond + "(" + b.arg(plainValue(q.After.Value)) + ", " + b.arg(int64(q.After.ID)) + ")")
+	}
+	text := "SELECT " + o.t.selected() + ", " + by + " FROM " + o.t.name + b.text() + " ORDER BY " + order + " LIMIT " + b.arg(int64(q.Limit+1))
+	if q.Skip > 0 {
+		text += " OFFSET " + b.arg(int64(q.Skip))
+	}
+	rows, err := o.run(ctx, b, text)
+	if err != nil {
+		return page, err
+	}
+	defer rows.Close()
+	return o.page(rows, q, page.Total)
+}
+
+func orID(by string) string {
+	if by == "" {
+		return "id"
+	}
+	return by
+}
+
+// page reads one row more than asked for, to know whether there is a next page.
+func (o objects[T]) page(rows *sql.Rows, q query.Query, total int) (page query.Page[T], err error) {
+	page.Total = total
+	page.Items = make([]T, 0, min(q.Limit, 64))
+	var last, value any
+	for rows.Next() {
+		if len(page.Items) == q.Limit {
+			item := &page.Items[len(page.Items)-1]
+			page.Next = &query.Position{ID: o.t.stamp(item).ID}
+			if orID(q.By) != "id" {
+				page.Next.Value = last
+			}
+			break
+		}
+		var v T
+		if err := rows.Scan(o.destinations(&v, &value)...); err != nil {
+			return page, err
+		}
+		last = value
+		page.Items = append(page.Items, v)
+	}
+	if err := rows.Err(); err != nil {
+		return page, err
+	}
+	return page, rows.Close()
+}
+
+func (o objects[T]) Count(ctx context.Context, where ...query.Condition) (n int, err error) {
+	b := o.where(where)
+	rows, err := o.run(ctx, b, "SELECT count(*) FROM "+o.t.name+b.text())
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	if rows.Next() {
+		err = rows.Scan(&n)
+	}
+	if err == nil {
+		err = rows.Err()
+	}
+	return n, err
+}
+
+func (o objects[T]) Insert(ctx context.Context, v *T) error {
+	s := o.t.stamp(v)
+	if s.ID == id.None {
+		i, err := o.tx.db.ids.New()
+		if err != nil {
+			return err
+		}
+		s.ID = i
+	}
+	s.Version = 1
+	s.CreatedAt, s.UpdatedAt = orNow(s.CreatedAt, o.tx.now), o.tx.now
+	if o.t.alias != nil && o.t.alias(v) != "" {
+		if err := o.tx.reserve(ctx, o.t.alias(v)); err != nil {
+			return err
+		}
+	}
+	b := &builder{}
+	names := append([]string{"realm_id", "id", "version", "created_at", "updated_at"}, o.t.columns...)
+	values := append([]any{int64(o.tx.realm), int64(s.ID), s.Version, micros(s.CreatedAt), micros(s.UpdatedAt)}, o.t.bind(v)...)
+	if o.t.derive != nil {
+		names = append(names, o.t.derived...)
+		values = append(values, o.t.derive(v)...)
+	}
+	marks := make([]string, len(values))
+	for i, value := range values {
+		marks[i] = b.arg(stored(value))
+	}
+	_, err := o.tx.q.exec(ctx, "INSERT INTO "+o.t.name+" ("+strings.Join(names, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", b.args)
+	return o.refused(err)
+}
+
+func orNow(t, now time.Time) time.Time {
+	if t.IsZero() {
+		return now
+	}
+	return t
+}
+
+// refused names the fact behind a unique index that refused a row.
+func (o objects[T]) refused(err error) error {
+	if err == nil {
+		return nil
+	}
+	what, ok := o.tx.db.engine.taken(err)
+	if !ok {
+		return err
+	}
+	for part, fact := range o.t.taken {
+		if strings.Contains(what, part) {
+			return fact
+		}
+	}
+	return fmt.Errorf("unique index %q: %w", what, err)
+}
+
+func (o objects[T]) Update(ctx context.Context, v *T) error {
+	s := o.t.stamp(v)
+	old := s.Version
+	s.Version, s.UpdatedAt = old+1, o.tx.now
+	b := &builder{}
+	var set strings.Builder
+	set.WriteString("version = " + b.arg(s.Version) + ", updated_at = " + b.arg(micros(s.UpdatedAt)))
+	names, values := o.t.columns, o.t.bind(v)
+	if o.t.derive != nil {
+		names = append(names[:len(names):len(names)], o.t.derived...)
+		values = append(values, o.t.derive(v)...)
+	}
+	for i, name := range names {
+		set.WriteString(", " + name + " = " + b.arg(stored(values[i])))
+	}
+	text := "UPDATE " + o.t.name + " SET " + set.String() + " WHERE realm_id = " + b.arg(int64(o.tx.realm)) +
+		" AND id = " + b.arg(int64(s.ID)) + " AND version = " + b.arg(old)
+	if o.t.alive != "" {
+		text += " AND " + o.t.alive
+	}
+	n, err := affected(o.tx.q.exec(ctx, text, b.args))
+	if err != nil {
+		return o.refused(err)
+	}
+	if n == 0 {
+		return directory.ErrStale
+	}
+	return nil
+}
+
+func (o objects[T]) Delete(ctx context.Context, i id.ID) error {
+	n, err := o.DeleteWhere(ctx, query.Is("id", i))
+	if err == nil && n == 0 {
+		err = o.t.missing
+	}
+	return err
+}
+
+func (o objects[T]) DeleteWhere(ctx context.Context, where ...query.Condition) (int, error) {
+	if len(where) == 0 {
+		return 0, errors.New("a deletion without a condition")
+	}
+	b := o.where(where)
+	if b.err != nil {
+		return 0, b.err
+	}
+	return affected(o.tx.q.exec(ctx, "DELETE FROM "+o.t.name+b.text(), b.args))
+}
+
+func affected(r sql.Result, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	n, err := r.RowsAffected()
+	return int(n), err
+}

@@ -1,0 +1,87 @@
+package store
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"time"
+
+	"guildhall/internal/id"
+)
+
+// micros is how a time is kept: microseconds since 1970 UTC, 0 for the zero time.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// at reads and writes a time.
+func at(t *time.Time) *instant { return (*instant)(t) }
+
+type instant time.Time
+
+func (i *instant) Scan(v any) error {
+	n, ok := v.(int64)
+	if !ok {
+		return fmt.Errorf("a time is kept as %T", v)
+	}
+	*i = instant{}
+	if n != 0 {
+		*i = instant(time.UnixMicro(n).UTC())
+	}
+	return nil
+}
+
+func (i *instant) Value() (driver.Value, error) { return micros(time.Time(*i)), nil }
+
+// num reads and writes an ID.
+func num(i *id.ID) *int64 { return (*int64)(i) }
+
+// doc reads and writes a value as JSON text, the zero value as nothing.
+func doc[T any](v *T) *document[T] { return &document[T]{v} }
+
+type document[T any] struct{ v *T }
+
+func (d *document[T]) Scan(v any) error {
+	var b []byte
+	switch v := v.(type) {
+	case string:
+		if v == "" {
+			return nil
+		}
+		b = []byte(v)
+	case []byte:
+		b = v
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	return json.Unmarshal(b, d.v)
+}
+
+func (d *document[T]) Value() (driver.Value, error) {
+	r := reflect.ValueOf(d.v).Elem()
+	if r.IsZero() || (r.Kind() == reflect.Map || r.Kind() == reflect.Slice) && r.Len() == 0 {
+		return "", nil
+	}
+	b, err := json.Marshal(d.v)
+	return string(b), err
+}
+
+// stored gives the value behind a destination of bind.
+func stored(v any) any {
+	switch v := v.(type) {
+	case *string:
+		return *v
+	case *int64:
+		return *v
+	case *bool:
+		return *v
+	case *[]byte:
+		return *v
+	}
+	return v
+}
