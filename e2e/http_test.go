@@ -127,9 +127,7 @@ func (f fields) list(name string) []fields {
 	return list
 }
 
-// has tells whether one of the objects carries the value in the named field.
-func has(list []fields, name string, value any) bool { return count(list, name, value) > 0 }
-
+// count tells how many of the objects carry the value in the named field.
 func count(list []fields, name string, value any) int {
 	n := 0
 	for _, f := range list {

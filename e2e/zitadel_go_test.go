@@ -1,5 +1,7 @@
 package e2e
 
+//lint:file-ignore SA1019 clients still call what the vendor deprecated, so it has to work
+
 import (
 	"context"
 	"net"
