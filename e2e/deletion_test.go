@@ -3,6 +3,8 @@ package e2e
 //lint:file-ignore SA1019 clients still call what the vendor deprecated, so it has to work
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"testing"
@@ -10,16 +12,18 @@ import (
 	auth0v2 "github.com/auth0/go-auth0/v2/management"
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/organizations"
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/organizations/members"
+	"github.com/zitadel/zitadel-go/v3/pkg/client"
 	"github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/admin"
 	"github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/management"
 	orgv2 "github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/org/v2"
+	orgv2beta "github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/org/v2beta"
 	userv2 "github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/user/v2"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
 
 // endsUsersAtHome says what each dialect promises for the users that were created in the organization.
-var endsUsersAtHome = map[string]bool{"Auth0": false, "Stytch": true, "ZITADEL": true, "SSOJet": false}
+var endsUsersAtHome = map[string]bool{"Auth0": false, "Stytch": true, "ZITADEL": true, "SSOJet": false, "Truto": false}
 
 // TestUsersAtHomeEndOrStayAsTheDialectPromisesAndGuestsStay deletes organizations with the same three people through every
 // dialect: one at home by ZITADEL, one at home by Stytch, one guest by Auth0.
@@ -212,6 +216,71 @@ func TestTheDefaultOrganizationSurvivesEveryDialect(t *testing.T) {
 		_, err = c.AdminService().GetOrgByID(testContext(t), &admin.GetOrgByIDRequest{Id: s.Zitadel.OrganizationID})
 		must(t, err)
 	})
+}
+
+// TestAProtectedOrganizationSurvivesEveryDialect protects an organization through the native API and tries all six.
+func TestAProtectedOrganizationSurvivesEveryDialect(t *testing.T) {
+	onEngines(t, func(t *testing.T, s *Server) {
+		name := unique("del-kept")
+		id := nativeSpeaker{s}.create(t, name)
+		own := native(t, s)
+		own.do("PATCH", nativeRoot+"/organizations/"+id, map[string]bool{"protected": true}).want(t, http.StatusOK)
+
+		wire := truto(s)
+		_, err := wire.do("DELETE", trutoOrganizations+"/"+trutoSpeaker{s}.find(t, name)[0], s.account(), nil)
+		wantTrutoError(t, err, http.StatusForbidden)
+		equal(t, "attempts of a client that retries conflicts", wire.attempts, 1)
+		wantStytchRefusal(t, stytchWire(t, s).do("DELETE", "/v1/b2b/organizations/"+name, nil))
+		wantSSOJetFault(t, ssojet(t, s).do("DELETE", s.as("/api/account/organization/"+ssojetSpeaker{s}.find(t, name)[0]), nil), http.StatusForbidden)
+		m := auth0V2(t, s)
+		err = m.Organizations.Delete(testContext(t), auth0Speaker{m}.find(t, name)[0])
+		var forbidden *auth0v2.ForbiddenError
+		if !errors.As(err, &forbidden) {
+			t.Errorf("Auth0: %v, want a ForbiddenError", err)
+		}
+		c := zitadelGo(t, s, s.Zitadel.PAT)
+		found := zitadelSpeaker{c}.find(t, name)[0]
+		for entry, remove := range zitadelRemovals(testContext(t), c, found) {
+			if code := status.Code(remove()); code != codes.FailedPrecondition && code != codes.PermissionDenied {
+				t.Errorf("ZITADEL %s: code %s", entry, code)
+			}
+		}
+		wantProblem(t, own.do("DELETE", nativeRoot+"/organizations/"+id, nil), http.StatusForbidden, "organization_protected")
+
+		for reader, d := range speakers(t, s) {
+			equal(t, "times listed by "+reader, len(d.find(t, name)), 1)
+		}
+		own.do("PATCH", nativeRoot+"/organizations/"+id, map[string]bool{"protected": false}).want(t, http.StatusOK)
+		nativeSpeaker{s}.delete(t, id)
+	})
+}
+
+func wantStytchRefusal(t *testing.T, got answer) {
+	t.Helper()
+	wantClientError(t, "Stytch", got.status)
+	equal(t, "status_code", int(got.object(t).number("status_code")), got.status)
+}
+
+// zitadelRemovals are the four ways to remove one organization.
+func zitadelRemovals(ctx context.Context, c *client.Client, id string) map[string]func() error {
+	return map[string]func() error{
+		"admin": func() error {
+			_, err := c.AdminService().RemoveOrg(ctx, &admin.RemoveOrgRequest{OrgId: id})
+			return err
+		},
+		"management": func() error {
+			_, err := c.ManagementService().RemoveOrg(inOrg(ctx, id), &management.RemoveOrgRequest{})
+			return err
+		},
+		"v2": func() error {
+			_, err := c.OrganizationServiceV2().DeleteOrganization(ctx, &orgv2.DeleteOrganizationRequest{OrganizationId: id})
+			return err
+		},
+		"v2beta": func() error {
+			_, err := c.OrganizationService().DeleteOrganization(ctx, &orgv2beta.DeleteOrganizationRequest{Id: id})
+			return err
+		},
+	}
 }
 
 func wantClientError(t *testing.T, who string, status int) {

@@ -49,6 +49,103 @@ func nativeAll(t *testing.T, s *Server, target string) []fields {
 	}
 }
 
+func TestNativeRunsAnOrganizationFromCreationToDeletion(t *testing.T) {
+	onEngines(t, func(t *testing.T, s *Server) {
+		api, name := native(t, s), unique("na-org")
+		created := api.do("POST", nativeRoot+"/organizations", map[string]any{
+			"name": name, "display_name": "Native", "external_id": name + "-x",
+			"public_metadata": map[string]any{"plan": "gold", "seats": 5},
+		}).want(t, http.StatusCreated)
+		id := created.object(t).text("id")
+		target := nativeRoot + "/organizations/" + id
+		equal(t, "location", created.header.Get("Location"), target)
+		got := api.do("GET", target, nil).want(t, http.StatusOK)
+		equal(t, "slug", got.object(t).text("slug"), name)
+
+		changed := api.with("If-Match", got.header.Get("ETag")).do("PATCH", target, map[string]any{
+			"display_name": nil, "public_metadata": map[string]any{"plan": nil},
+		}).want(t, http.StatusOK).object(t)
+		equal(t, "cleared display name", changed["display_name"], nil)
+		wantSameJSON(t, "merged metadata", changed["public_metadata"], map[string]any{"seats": 5.0})
+		wantProblem(t, api.with("If-Match", got.header.Get("ETag")).do("PATCH", target, map[string]any{"name": "late"}),
+			http.StatusPreconditionFailed, "stale")
+		wantProblem(t, api.do("POST", nativeRoot+"/organizations", map[string]any{"name": "x", "slug": strings.ToUpper(name)}),
+			http.StatusConflict, "slug_taken")
+
+		api.do("DELETE", target, nil).want(t, http.StatusAccepted)
+		for _, method := range []string{"GET", "DELETE"} {
+			wantProblem(t, api.do(method, target, nil), http.StatusNotFound, "organization_not_found")
+		}
+	})
+}
+
+func TestNativePagesFilterAndSort(t *testing.T) {
+	onEngines(t, func(t *testing.T, s *Server) {
+		api, prefix := native(t, s), unique("na-page")
+		made := map[string]bool{}
+		for range 5 {
+			id := api.do("POST", nativeRoot+"/organizations", map[string]string{"name": unique(prefix)}).want(t, http.StatusCreated).object(t).text("id")
+			made[id] = true
+		}
+		seen := map[string]int{}
+		for _, o := range nativeAll(t, s, "/organizations?limit=2&sort=-name&name_prefix="+strings.ToUpper(prefix)) {
+			seen[o.text("id")]++
+		}
+		wantEachOnce(t, "organizations", seen, made)
+		equal(t, "organizations", len(seen), len(made))
+		page := api.do("GET", nativeRoot+"/organizations?limit=2&total=true&name_prefix="+prefix, nil).want(t, http.StatusOK).object(t)
+		equal(t, "total", page.number("total"), 5)
+		for _, bad := range []string{"limit=0", "limit=x", "cursor=x", "sort=shoe_size", "no_such_parameter=1"} {
+			if got := api.do("GET", nativeRoot+"/organizations?"+bad, nil); got.status != http.StatusBadRequest {
+				t.Errorf("%s: status %d, want 400", bad, got.status)
+			}
+		}
+		for id := range made {
+			api.do("DELETE", nativeRoot+"/organizations/"+id, nil).want(t, http.StatusAccepted)
+		}
+	})
+}
+
+func TestNativeRepeatsTheAnswerToAnIdempotencyKey(t *testing.T) {
+	onEngines(t, func(t *testing.T, s *Server) {
+		name := unique("na-once")
+		api := native(t, s).with("Idempotency-Key", name)
+		first := api.do("POST", nativeRoot+"/organizations", map[string]string{"name": name}).want(t, http.StatusCreated)
+		again := api.do("POST", nativeRoot+"/organizations", map[string]string{"name": name}).want(t, http.StatusCreated)
+		equal(t, "replayed id", again.object(t).text("id"), first.object(t).text("id"))
+		equal(t, "times created", len(nativeSpeaker{s}.find(t, name)), 1)
+		wantProblem(t, api.do("POST", nativeRoot+"/organizations", map[string]string{"name": "other"}),
+			http.StatusUnprocessableEntity, "idempotency_key_reused")
+		nativeSpeaker{s}.delete(t, first.object(t).text("id"))
+	})
+}
+
+func TestNativeDescribesItself(t *testing.T) {
+	onEngines(t, func(t *testing.T, s *Server) {
+		doc := s.call(t).do("GET", nativeRoot+"/openapi.json", nil).want(t, http.StatusOK).object(t)
+		if !strings.HasPrefix(doc.text("openapi"), "3.1") || len(doc.object("paths")) < 10 {
+			t.Errorf("the description is version %q with %d paths", doc.text("openapi"), len(doc.object("paths")))
+		}
+	})
+}
+
+func TestNativeRefusesStrangersAndBrokenBodies(t *testing.T) {
+	onEngines(t, func(t *testing.T, s *Server) {
+		target := nativeRoot + "/organizations"
+		wantProblem(t, s.call(t).do("GET", target, nil), http.StatusUnauthorized, "unauthenticated")
+		wantProblem(t, s.call(t).bearer("gh_wrong").do("GET", target, nil), http.StatusUnauthorized, "invalid_credential")
+		for fact, body := range map[string]string{
+			"broken JSON": `{"name":`, "wrong type": `{"name":7}`, "no name": `{}`, "unknown field": `{"name":"x","shoe":1}`,
+			"duplicate key": `{"name":"a","name":"b"}`, "NUL byte": `{"name":"a\u0000"}`, "invalid UTF-8": "{\"name\":\"\xff\"}",
+		} {
+			got := native(t, s).do("POST", target, body)
+			if got.status != http.StatusBadRequest || !strings.HasPrefix(got.header.Get("Content-Type"), "application/problem+json") {
+				t.Errorf("%s: status %d, want 400: %s", fact, got.status, got.body)
+			}
+		}
+	})
+}
+
 type nativeSpeaker struct{ *Server }
 
 func (n nativeSpeaker) create(t *testing.T, name string) string {

@@ -229,19 +229,6 @@ func TestTrutoValidatesAccountTokenAndCursor(t *testing.T) {
 	})
 }
 
-// TestTrutoPermanentRefusalsAreNotRetried relies on the client's retry rules: a refusal with one of the retried statuses would
-// take three attempts.
-func TestTrutoPermanentRefusalsAreNotRetried(t *testing.T) {
-	onEngines(t, func(t *testing.T, s *Server) {
-		c, name := truto(s), unique("tr-taken")
-		id := c.object(t, "POST", trutoOrganizations, s.account(), map[string]string{"name": name}).text("id")
-		_, err := c.do("POST", trutoOrganizations, s.account(), map[string]string{"name": name})
-		wantTrutoError(t, err, http.StatusUnprocessableEntity)
-		equal(t, "attempts", c.attempts, 1)
-		c.object(t, "DELETE", trutoOrganizations+"/"+id, s.account(), nil)
-	})
-}
-
 func TestTrutoClientRetriesAsTheSDKDoes(t *testing.T) {
 	for _, row := range []struct {
 		fact     string
