@@ -263,3 +263,17 @@ func TestTrutoClientRetriesAsTheSDKDoes(t *testing.T) {
 		})
 	}
 }
+
+// TestTrutoConflictsAreNotRetried relies on the client's retry rules: a lasting refusal with one of the retried statuses would
+// take three attempts.
+func TestTrutoConflictsAreNotRetried(t *testing.T) {
+	onEngines(t, func(t *testing.T, s *Server) {
+		c, name := truto(s), unique("tr-taken")
+		body := map[string]any{"name": name, "remote_data": map[string]string{"slug": name}}
+		id := c.object(t, "POST", trutoOrganizations, s.account(), body).text("id")
+		_, err := c.do("POST", trutoOrganizations, s.account(), body)
+		wantTrutoError(t, err, http.StatusUnprocessableEntity)
+		equal(t, "attempts", c.attempts, 1)
+		c.object(t, "DELETE", trutoOrganizations+"/"+id, s.account(), nil)
+	})
+}
