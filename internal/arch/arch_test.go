@@ -90,6 +90,8 @@ func TestEveryRuleFindsWhatItForbids(t *testing.T) {
 		{"SQL by Sprintf", builtSQL, "internal/store/a.go", "package store\n\nfunc f(n string) string { return fmt.Sprintf(\"SELECT * FROM %s\", n) }", "built"},
 		{"SQL by +", builtSQL, "internal/store/a.go", "package store\n\nfunc f(n string) string { return \"DELETE FROM users WHERE id = \" + n }", "built"},
 		{"SQL by +=", builtSQL, "internal/store/a.go", "package store\n\nfunc f(n string) {\n\ts := \"\"\n\ts += \" WHERE id = \" + n\n}", "built"},
+		{"SQL by + where it is put together", builtSQL, "internal/store/table.go", "package store\n\nfunc f(n string) string { return \"SELECT 1 FROM \" + n }", ""},
+		{"SQL by Sprintf where it is put together", builtSQL, "internal/store/table.go", "package store\n\nfunc f(n string) string { return fmt.Sprintf(\"SELECT 1 FROM %s\", n) }", "built"},
 		{"SQL of constants", builtSQL, "internal/store/a.go", "package store\n\nconst columns = \"id\"\n\nvar q = \"SELECT \" + columns + \" FROM users\"", ""},
 		{"SQL with a reason", builtSQL, "internal/store/a.go", "package store\n\nfunc f(n string) string {\n\treturn \"SELECT 1 FROM \" + n // sql: n is from the table of kinds\n}", ""},
 	} {

@@ -94,6 +94,16 @@ var databaseMay = []string{
 	"bench", // times the same statements without the server, to compare with
 }
 
+// sqlBuilders are the only files that put SQL together with +, and what they put together. Everywhere else below
+// internal/store a statement is a constant, or its line says in a "// sql:" comment why it cannot be.
+var sqlBuilders = []struct{ file, why string }{
+	{"internal/store/table.go", "names come from the tables declared in code; values are placeholders"},
+	{"internal/store/tables.go", "conditions on columns that are written right there"},
+	{"internal/store/builder.go", "fields are looked up in the tables declared in code; values are placeholders"},
+	{"internal/store/find.go", "the columns of two tables declared in code"},
+	{"internal/store/purge.go", "names come from the declared graph of what owns what; values are placeholders"},
+}
+
 // vendors are the words that say whose API a thing imitates, each with the only folders whose files may say it. The
 // words are welcome in vendorsWelcome, which is what people read and what puts the dialects together.
 var (
