@@ -1,0 +1,167 @@
+package native
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"guildhall/internal/access"
+	"guildhall/internal/edge"
+	"guildhall/internal/fault"
+)
+
+// A problem is every answer that is not a success (RFC 9457).
+type problem struct {
+	Type       string         `json:"type" format:"uri-reference" doc:"Names the class of problem; GET it for a description."`
+	Title      string         `json:"title" doc:"The class of problem in words; always the same for a type."`
+	Status     int            `json:"status" doc:"The status of the response."`
+	Detail     string         `json:"detail" doc:"What went wrong this time, for people."`
+	Reason     string         `json:"reason" doc:"What went wrong this time, for programs: a stable word."`
+	RequestID  string         `json:"request_id" doc:"The request, as the server's log knows it."`
+	Errors     []fieldProblem `json:"errors,omitempty" nullable:"false" doc:"The parts of the request that are at fault."`
+	Permission string         `json:"permission,omitempty" doc:"The permission that the key lacks."`
+	Allowed    []string       `json:"allowed,omitempty" nullable:"false" doc:"The methods that the path knows."`
+}
+
+// A fieldProblem is what is wrong with one part of a request.
+type fieldProblem struct {
+	In     string `json:"in" enum:"body,query,header,path" doc:"Where the part is."`
+	Field  string `json:"field" doc:"Its name; in a body, its path, such as roles[0] or branding.logo_url."`
+	Reason string `json:"reason" doc:"A stable word, such as required or unknown_field."`
+	Detail string `json:"detail" doc:"What is expected instead."`
+}
+
+// A class is a type of problem.
+type class struct {
+	status      int
+	title       string
+	description string
+}
+
+// classes is total over the kinds of fault.
+var classes = map[fault.Kind]class{
+	fault.Internal:        {500, "Internal error", "Something went wrong on the server's side. Its log has the cause under the request_id."},
+	fault.Invalid:         {400, "Invalid request", "The request can never be accepted as it is. The reason and the errors say what to change."},
+	fault.Unauthenticated: {401, "Not authenticated", "The request carries no key, or one that is unknown, expired, revoked, or whose owner is gone or suspended."},
+	fault.Forbidden:       {403, "Forbidden", "The key is good, but does not allow this; or nobody may do it, as with a protected organization."},
+	fault.NotFound:        {404, "Not found", "It does not exist, or not for this key; the two cannot be told apart."},
+	fault.Conflict:        {409, "Conflict", "Something with that name, address or id exists already, or a request with the same idempotency key is being carried out."},
+	fault.Precondition:    {422, "Not possible in this state", "The request is valid, but what it is about does not allow it as it is now."},
+	fault.Stale:           {412, "Changed meanwhile", "The object is not in the version that If-Match names. Read it again and decide anew."},
+	fault.Exhausted:       {429, "Too many requests", "The limit is spent. Retry-After says when to try again."},
+	fault.TooLarge:        {413, "Too large", "The body is larger than the server reads."},
+	fault.Unavailable:     {503, "Unavailable", "Something the server depends on is away. Trying again later may help."},
+	fault.Unimplemented:   {501, "Not implemented", "The operation is not available on this server."},
+}
+
+// statuses are reasons that HTTP has a closer status for than their kind's.
+var statuses = map[string]int{
+	edge.ErrNoMethod.Reason:   http.StatusMethodNotAllowed,
+	edge.ErrEncoding.Reason:   http.StatusUnsupportedMediaType,
+	errMediaType.Reason:       http.StatusUnsupportedMediaType,
+	errIdempotencyUsed.Reason: http.StatusUnprocessableEntity,
+}
+
+// parameterReasons are the faults about a part of a request other than its body.
+var parameterReasons = map[string]string{
+	ErrParameter.Reason:         "query",
+	edge.ErrCursor.Reason:       "query",
+	errIfMatch.Reason:           "header",
+	errMediaType.Reason:         "header",
+	edge.ErrEncoding.Reason:     "header",
+	errIdempotencyKey.Reason:    "header",
+	errIdempotencyUsed.Reason:   "header",
+	errIdempotencyActive.Reason: "header",
+}
+
+// problemType is the URI of a class. It is relative, so that it resolves to the
+// server that answered.
+func problemType(k fault.Kind) string { return prefix + "/problems/" + k.String() }
+
+// Failure answers with a problem.
+func (a *API) Failure(f *fault.Error, c edge.Call) edge.Reply {
+	kind := f.Kind
+	of := classes[kind]
+	p := problem{
+		Type: problemType(kind), Title: of.title, Status: of.status, Detail: sentence(f.Text),
+		Reason: f.Reason, RequestID: c.RequestID,
+	}
+	if status, ok := statuses[f.Reason]; ok {
+		p.Status = status
+	}
+	header := http.Header{}
+	switch detail := f.Detail.(type) {
+	case []fieldProblem:
+		p.Errors = detail
+	case access.Permission:
+		p.Permission = string(detail)
+	case []string:
+		if f.Reason == edge.ErrNoMethod.Reason {
+			p.Allowed = detail
+			header.Set("Allow", strings.Join(detail, ", "))
+		}
+	}
+	if p.Errors == nil && f.Field != "" {
+		p.Errors = []fieldProblem{{In: part(f), Field: f.Field, Reason: f.Reason, Detail: p.Detail}}
+	}
+	challenge(header, p, c)
+	if kind == fault.Unavailable || f.Reason == errIdempotencyActive.Reason {
+		header.Set("Retry-After", "1")
+	}
+	return edge.Reply{Status: p.Status, Header: header, Body: p, Type: "application/problem+json"}
+}
+
+func part(f *fault.Error) string {
+	if in, ok := parameterReasons[f.Reason]; ok {
+		return in
+	}
+	return "body"
+}
+
+// challenge says how to authenticate (RFC 6750 section 3).
+func challenge(header http.Header, p problem, c edge.Call) {
+	const realm = `Bearer realm="guildhall"`
+	switch {
+	case p.Status == http.StatusUnauthorized && c.Header("Authorization") != "":
+		header.Set("WWW-Authenticate", realm+`, error="invalid_token"`)
+	case p.Status == http.StatusUnauthorized:
+		header.Set("WWW-Authenticate", realm)
+	case p.Permission != "":
+		header.Set("WWW-Authenticate", fmt.Sprintf(`%s, error="insufficient_scope", scope="%s"`, realm, p.Permission))
+	}
+}
+
+// sentence makes a text that says a fact a sentence that stands by itself.
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	s = strings.ToUpper(s[:1]) + s[1:]
+	if last := s[len(s)-1]; last != '.' && last != '!' && last != '?' {
+		s += "."
+	}
+	return s
+}
+
+// A problemClass describes a type of problem to who looks its URI up.
+type problemClass struct {
+	Type        string `json:"type" format:"uri-reference"`
+	Title       string `json:"title"`
+	Status      int    `json:"status"`
+	Description string `json:"description"`
+}
+
+func describeProblem(k fault.Kind) problemClass {
+	of := classes[k]
+	return problemClass{Type: problemType(k), Title: of.title, Status: of.status, Description: of.description}
+}
+
+func (a *API) problemClass(c edge.Call) (problemClass, error) {
+	kinds := fault.Kinds()
+	i := slices.IndexFunc(kinds, func(k fault.Kind) bool { return k.String() == c.Path("problem") })
+	if i < 0 {
+		return problemClass{}, edge.ErrNoRoute
+	}
+	return describeProblem(kinds[i]), nil
+}

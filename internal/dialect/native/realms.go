@@ -1,0 +1,119 @@
+package native
+
+import (
+	"net/http"
+	"slices"
+
+	"guildhall/internal/access"
+	"guildhall/internal/credential"
+	"guildhall/internal/edge"
+	"guildhall/internal/id"
+	"guildhall/internal/query"
+	"guildhall/internal/realm"
+)
+
+// A realmShown is a realm as this wire shows it.
+type realmShown struct {
+	Stamp
+	Name                string   `json:"name"`
+	DefaultOrganization *string  `json:"default_organization" doc:"Takes who belongs to no other; it cannot be deleted."`
+	Origins             []string `json:"origins" doc:"Where the realm is reached."`
+}
+
+func (r realmShown) location() string { return "/realms/" + r.ID }
+
+func showRealm(_ edge.Call, r realm.Realm) realmShown {
+	return realmShown{
+		Stamp: stamped(id.None, id.Realm, r.Stamp), Name: r.Name,
+		DefaultOrganization: spellOrNull(r.ID, id.Organization, r.Default), Origins: append([]string{}, r.Origins...),
+	}
+}
+
+// A newRealm is a realm to be.
+type newRealm struct {
+	Name    string   `json:"name" minLength:"1" maxLength:"200"`
+	Origins []string `json:"origins,omitempty" maxItems:"50" doc:"Where it is to be reached, such as https://id.example.com."`
+}
+
+// A newRealmKey is a key to be for another realm.
+type newRealmKey struct {
+	Name        string   `json:"name" minLength:"1" maxLength:"200"`
+	Permissions []string `json:"permissions" minItems:"1" maxItems:"100" doc:"Permissions such as organization:read; * is everything."`
+	ExpiresAt   *moment  `json:"expires_at,omitempty" doc:"Never unless given."`
+}
+
+func (a *API) realmOperations() []operation {
+	return []operation{
+		{
+			name: "realms.list", method: http.MethodGet, path: "/realms", permission: access.RealmRead,
+			summary: "List realms", notes: "The key's own; all of them for an operator's key.",
+			handling: lists(listing{plain: true}, func(c edge.Call, q query.Query) (query.Page[realm.Realm], error) {
+				return a.Realms.Realms(c.Context(), c.Actor, q)
+			}, showRealm),
+		},
+		{
+			name: "realms.create", method: http.MethodPost, path: "/realms", permission: access.RealmWrite, status: http.StatusCreated,
+			summary: "Create a realm", notes: "With a default organization of the same name. Needs an operator's key.",
+			handling: takes(a.createRealm),
+		},
+		{
+			name: "realms.get", method: http.MethodGet, path: "/realms/{realm}", permission: access.RealmRead,
+			summary: "Get a realm", notes: "An operator's key gets any, others their own.", handling: gives(a.realm),
+		},
+		{
+			name: "realms.create_key", method: http.MethodPost, path: "/realms/{realm}/keys", permission: access.RealmWrite,
+			status: http.StatusCreated, summary: "Create the first key of a realm",
+			notes:    "A key for this API in that realm, which creates further ones. Needs an operator's key.",
+			handling: takes(a.createRealmKey),
+		},
+	}
+}
+
+func (a *API) createRealm(c edge.Call, in newRealm) (realmShown, error) {
+	r, err := a.Realms.CreateRealm(c.Context(), c.Actor, realm.Realm{Name: in.Name, Origins: in.Origins})
+	return showRealm(c, r), err
+}
+
+// realmOf gives the realm in the path, which the actor must be allowed to see.
+func (a *API) realmOf(c edge.Call) (realm.Realm, error) {
+	i := c.Actor.Realm
+	if c.Path("realm") != "current" {
+		var err error
+		if i, err = object(c, "realm", id.Realm, realm.ErrNotFound); err != nil {
+			return realm.Realm{}, err
+		}
+	}
+	return a.Realms.Realm(c.Context(), c.Actor, i)
+}
+
+func (a *API) realm(c edge.Call) (realmShown, error) {
+	r, err := a.realmOf(c)
+	return showRealm(c, r), err
+}
+
+// createRealmKey acts inside another realm, which only an operator may. The key
+// carries the name of who made it into that realm's record.
+func (a *API) createRealmKey(c edge.Call, in newRealmKey) (createdKey, error) {
+	if err := c.Actor.Require(access.RealmWrite); err != nil {
+		return createdKey{}, err
+	}
+	if !slices.Contains(c.Actor.Claims, realm.Operator) {
+		return createdKey{}, realm.ErrNotOperator
+	}
+	if err := mayClaim(c, in.Permissions); err != nil {
+		return createdKey{}, err
+	}
+	r, err := a.realmOf(c)
+	if err != nil {
+		return createdKey{}, err
+	}
+	k := credential.Key{Scheme: Scheme, Name: in.Name, Claims: in.Permissions, Grants: []access.Grant{{Permissions: permissions(in.Permissions)}}}
+	if k.ExpiresAt, err = a.future(in.ExpiresAt); err != nil {
+		return createdKey{}, err
+	}
+	by := access.System(r.ID)
+	by.Subject = c.Actor.Subject
+	k, secret, err := a.Credentials.CreateKey(c.Context(), by, k, KeyPrefix)
+	c.Actor.Realm = r.ID // ids are spelled for the realm they belong to
+	return createdKey{Key: showKey(c, k), Secret: &secret, elsewhere: true}, err
+}
