@@ -92,6 +92,22 @@ func (s *Service) Domains(ctx context.Context, by access.Actor, organization id.
 	return page, err
 }
 
+// DomainsOf lists the domains of several organizations, or of all when none is
+// named, as far as the actor may read them.
+func (s *Service) DomainsOf(ctx context.Context, by access.Actor, organizations []id.ID, q query.Query) (page query.Page[Domain], err error) {
+	if len(organizations) > 0 {
+		q.Where = append([]query.Condition{query.OneOf("organization_id", organizations)}, q.Where...)
+	}
+	if q, err = narrowed(by, access.DomainRead, "organization_id", q); err != nil {
+		return page, err
+	}
+	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
+		page, err = tx.Domains().List(ctx, q)
+		return err
+	})
+	return page, err
+}
+
 // UpdateDomain applies change to a domain. Making it primary takes that from the
 // one that was.
 func (s *Service) UpdateDomain(ctx context.Context, by access.Actor, organization, i id.ID, change func(*Domain) error) (d Domain, err error) {
