@@ -22,23 +22,41 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// endsUsersAtHome says what each dialect promises for the users that were created in the organization.
-var endsUsersAtHome = map[string]bool{"Auth0": false, "Stytch": true, "ZITADEL": true, "SSOJet": false, "Truto": false}
+// endings are the ways to delete an organization, each with its promise for the users who were created in it.
+var endings = []struct {
+	how    string
+	ends   bool
+	delete func(*testing.T, *Server, map[string]dialect, string)
+}{
+	{"Auth0", false, nil}, {"Stytch", true, nil}, {"ZITADEL", true, nil}, {"SSOJet", false, nil}, {"Truto", false, nil},
+	{"native erasing", true, nativeEnding("?users=erase&grace=0s")},
+	{"native detaching", false, nativeEnding("?users=detach&grace=0s")},
+}
+
+func nativeEnding(choice string) func(*testing.T, *Server, map[string]dialect, string) {
+	return func(t *testing.T, s *Server, speaks map[string]dialect, name string) {
+		t.Helper()
+		id := speaks["native"].find(t, name)[0]
+		native(t, s).do("DELETE", nativeRoot+"/organizations/"+id+choice, nil).want(t, http.StatusAccepted)
+	}
+}
 
 // TestUsersAtHomeEndOrStayAsTheDialectPromisesAndGuestsStay deletes organizations with the same three people through every
 // dialect: one at home by ZITADEL, one at home by Stytch, one guest by Auth0.
 func TestUsersAtHomeEndOrStayAsTheDialectPromisesAndGuestsStay(t *testing.T) {
 	onEngines(t, func(t *testing.T, s *Server) {
 		speaks := speakers(t, s)
-		for deleter, ends := range endsUsersAtHome {
-			t.Run("deleted by "+deleter, func(t *testing.T) {
+		for _, e := range endings {
+			t.Run("deleted by "+e.how, func(t *testing.T) {
 				p := peopled(t, s)
-				ids := speaks[deleter].find(t, p.name)
-				equal(t, "times listed", len(ids), 1)
-				speaks[deleter].delete(t, ids[0])
+				if e.delete != nil {
+					e.delete(t, s, speaks, p.name)
+				} else {
+					speaks[e.how].delete(t, speaks[e.how].find(t, p.name)[0])
+				}
 				equal(t, "the guest stays", livesInRealm(t, s, p.guest), true)
-				equal(t, "the user that ZITADEL created stays", livesInRealm(t, s, p.zitadelHome), !ends)
-				equal(t, "the member that Stytch created stays", livesInRealm(t, s, p.stytchHome), !ends)
+				equal(t, "the user that ZITADEL created stays", livesInRealm(t, s, p.zitadelHome), !e.ends)
+				equal(t, "the member that Stytch created stays", livesInRealm(t, s, p.stytchHome), !e.ends)
 			})
 		}
 	})
