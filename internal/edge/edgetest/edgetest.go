@@ -121,6 +121,9 @@ func parseRequest(t *testing.T, s string) *http.Request {
 		if k == "Host" {
 			r.Host = v
 		}
+		if k == "Content-Type" {
+			r.Header.Del(k) // instead of the one that was assumed
+		}
 		r.Header.Add(k, v)
 	}
 	if user, password, ok := strings.Cut(strings.TrimPrefix(r.Header.Get("Authorization"), "Basic "), ":"); ok {
@@ -288,6 +291,8 @@ func (x *exchange) written(w *httptest.ResponseRecorder, old string) string {
 		v := headers[k]
 		if !strings.HasPrefix(v, "$") {
 			v = w.Header().Get(k)
+		} else if v != "$any" {
+			x.names[v[1:]] = w.Header().Get(k)
 		}
 		fmt.Fprintf(&b, "%s: %s\n", k, v)
 	}
