@@ -95,7 +95,11 @@ func (a *API) byKey(ctx context.Context, raw, client string) (access.Actor, erro
 	if errors.Is(err, credential.ErrCredential) || err == nil && of.Realm != p.Realm {
 		return access.Actor{}, errOtherClient // another realm's is like an unknown one
 	}
-	return actorOf(p, p.Claims), err
+	by := actorOf(p, p.Claims)
+	if len(p.Claims) == 0 { // it was made in our own words
+		by.Grants = p.Grants
+	}
+	return by, err
 }
 
 // actorOf is a principal with some of its scopes. One that belongs to an

@@ -52,6 +52,14 @@ var codes = map[string]string{
 	"body_unread":        "bad_request",
 }
 
+// fields are the vendor's names of input fields that it calls otherwise.
+var fields = map[string]string{
+	"key":             "slug",
+	"given_name":      "first_name",
+	"family_name":     "last_name",
+	"public_metadata": "metadata",
+}
+
 // Failure puts a failure into the words of both generations.
 func (a *API) Failure(f *fault.Error, c edge.Call) edge.Reply {
 	status := statuses[f.Kind]
@@ -61,7 +69,11 @@ func (a *API) Failure(f *fault.Error, c edge.Call) edge.Reply {
 	}
 	text := f.Text
 	if f.Field != "" {
-		text = f.Field + ": " + text
+		field, renamed := fields[f.Field]
+		if !renamed {
+			field = f.Field
+		}
+		text = field + ": " + text
 	}
 	reply := edge.Reply{Status: status, Body: failure{Error: status, ErrorCode: code, Description: text, Message: text, Code: status}}
 	if status == http.StatusUnauthorized {

@@ -65,17 +65,21 @@ func shownMember(c edge.Call, m directory.Membership, roles map[id.ID]directory.
 	return member{
 		ID: userID(c, u), Email: u.Email, FirstName: u.GivenName, LastName: u.FamilyName,
 		Tenants: []userTenant{shownUserTenant(c, m, roles)}, Identities: []struct{}{}, Source: Scheme,
-		CreatedAt: u.CreatedAt.UTC(), ModifiedAt: u.UpdatedAt.UTC(), IsActive: u.State == directory.UserActive,
+		CreatedAt: stamp(u.CreatedAt), ModifiedAt: stamp(u.UpdatedAt), IsActive: u.State == directory.UserActive,
 		LastLoginAt: moment(u.LastSignInAt), Metadata: metadata(u.Public),
 	}
 }
+
+// stamp is a time as it is stored: what is told of an object does not depend on
+// whether it was just made.
+func stamp(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 // moment is a time of which the zero means never.
 func moment(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
-	t = t.UTC()
+	t = stamp(t)
 	return &t
 }
 

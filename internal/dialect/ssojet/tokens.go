@@ -75,10 +75,11 @@ func clientOf(c edge.Call, form url.Values) (client, secret string, err error) {
 	client, secret = form.Get("client_id"), form.Get("client_secret")
 	basicClient, basicSecret, basic := c.Request.BasicAuth()
 	if !basic {
-		if c.Header("Authorization") != "" {
+		scheme, _, _ := strings.Cut(c.Header("Authorization"), " ")
+		if strings.EqualFold(scheme, "Basic") {
 			return "", "", errClient
 		}
-		return client, secret, nil
+		return client, secret, nil // a bearer that ran out may still be sent along
 	}
 	basicClient, err1 := url.QueryUnescape(basicClient) // RFC 6749 section 2.3.1
 	basicSecret, err2 := url.QueryUnescape(basicSecret)

@@ -61,7 +61,7 @@ func shownUser(c edge.Call, u directory.User, of affiliations) user {
 	shown := user{
 		ID: own, OldID: own, AccountID: accountID(c), ConnectionID: nullID, Email: u.Email,
 		FirstName: u.GivenName, LastName: u.FamilyName, PhoneID: u.Phone,
-		CreatedAt: u.CreatedAt.UTC(), ModifiedAt: u.UpdatedAt.UTC(), EmailVerified: u.EmailVerified,
+		CreatedAt: stamp(u.CreatedAt), ModifiedAt: stamp(u.UpdatedAt), EmailVerified: u.EmailVerified,
 		IsActive: u.State == directory.UserActive, LastLoginAt: moment(u.LastSignInAt), LastLogin: moment(u.LastSignInAt),
 		Organization: nullID, Metadata: metadata(u.Public),
 	}
@@ -221,7 +221,7 @@ func (a *API) getUserByEmail(c edge.Call) (edge.Reply, error) {
 	u, err := a.Directory.UserBy(c.Context(), c.Actor, query.Is("email_key", directory.Fold(c.Path("id"))))
 	return edge.OK(shortUser{
 		ID: userID(c, u), AccountID: accountID(c), ConnectionType: "ManualUser", Email: u.Email,
-		FirstName: u.GivenName, LastName: u.FamilyName, CreatedAt: u.CreatedAt.UTC(), ModifiedAt: u.UpdatedAt.UTC(),
+		FirstName: u.GivenName, LastName: u.FamilyName, CreatedAt: stamp(u.CreatedAt), ModifiedAt: stamp(u.UpdatedAt),
 		IsActive: u.State == directory.UserActive, LastLoginAt: moment(u.LastSignInAt),
 	}), err
 }
