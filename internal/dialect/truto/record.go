@@ -1,0 +1,150 @@
+package truto
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// A record is a JSON object whose fields keep their order, so that answers read
+// well and single fields can be left out.
+type record []field
+
+type field struct {
+	name  string
+	value any
+}
+
+// MarshalJSON writes the fields in their order.
+func (r record) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	if err := write(&b, r); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// write spares records inside records an encoder of their own.
+func write(b *bytes.Buffer, v any) error {
+	switch v := v.(type) {
+	case nil:
+		b.WriteString("null")
+	case bool:
+		b.WriteString(strconv.FormatBool(v))
+	case record:
+		b.WriteByte('{')
+		for i, f := range v {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			if err := encode(b, f.name); err != nil {
+				return err
+			}
+			b.WriteByte(':')
+			if err := write(b, f.value); err != nil {
+				return err
+			}
+		}
+		b.WriteByte('}')
+	case []record:
+		b.WriteByte('[')
+		for i, r := range v {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			if err := write(b, r); err != nil {
+				return err
+			}
+		}
+		b.WriteByte(']')
+	default:
+		return encode(b, v)
+	}
+	return nil
+}
+
+func encode(b *bytes.Buffer, v any) error {
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	b.Truncate(b.Len() - 1) // the line feed
+	return nil
+}
+
+// without gives r less the named fields.
+func (r record) without(names []string) record {
+	if len(names) == 0 {
+		return r
+	}
+	out := make(record, 0, len(r))
+	for _, f := range r {
+		if !slices.Contains(names, f.name) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func (r record) get(name string) (any, bool) {
+	for _, f := range r {
+		if f.name == name {
+			return f.value, true
+		}
+	}
+	return nil, false
+}
+
+// flat gives r with every nested object and list opened: "emails.0.email".
+// The provider's own data stays as it is.
+func (r record) flat() record {
+	out := make(record, 0, len(r))
+	for _, f := range r {
+		if f.name == remoteData {
+			out = append(out, f)
+			continue
+		}
+		out = flatten(out, f.name, f.value)
+	}
+	return out
+}
+
+func flatten(out record, name string, value any) record {
+	switch v := value.(type) {
+	case record:
+		for _, f := range v {
+			out = flatten(out, name+"."+f.name, f.value)
+		}
+		return out
+	case []record:
+		for i, r := range v {
+			out = flatten(out, name+"."+strconv.Itoa(i), r)
+		}
+		return out
+	case []string:
+		for i, s := range v {
+			out = append(out, field{name + "." + strconv.Itoa(i), s})
+		}
+		return out
+	}
+	return append(out, field{name, value})
+}
+
+// stamp spells a time as the vendor does, to the millisecond; the zero time is null.
+func stamp(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+// known gives s, or null for text that was never set.
+func known(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
