@@ -119,8 +119,9 @@ func (s *Service) RevokeKey(ctx context.Context, by access.Actor, i id.ID) error
 }
 
 // CreateApplication registers an application and gives its secret, which is
-// shown this once. The caller fills ClientID or leaves it to be made here.
-func (s *Service) CreateApplication(ctx context.Context, by access.Actor, a Application) (Application, string, error) {
+// shown this once; prefix stands before it. The caller fills ClientID or leaves it
+// to be made here.
+func (s *Service) CreateApplication(ctx context.Context, by access.Actor, a Application, prefix string) (Application, string, error) {
 	if err := by.RequireSeen(access.ApplicationWrite, directory.ErrOrganizationNotFound, on(a.Organization)...); err != nil {
 		return a, "", err
 	}
@@ -130,11 +131,7 @@ func (s *Service) CreateApplication(ctx context.Context, by access.Actor, a Appl
 	if err := within(by, a.Grants); err != nil {
 		return a, "", err
 	}
-	secret, _ := a.Settings["secret"].(string) // a wire may want its own form of secret
-	delete(a.Settings, "secret")
-	if secret == "" {
-		secret = NewSecret("")
-	}
+	secret := NewSecret(prefix)
 	if a.ClientID == "" {
 		a.ClientID = NewSecret("")[:32]
 	}

@@ -44,6 +44,10 @@ type Store interface {
 	CreateRealm(ctx context.Context, r *Realm, first directory.Organization) error
 	// SetOrigins makes origins the ones of a realm.
 	SetOrigins(ctx context.Context, i id.ID, origins []string) error
+	// SetDefault makes a living organization the default of a realm.
+	SetDefault(ctx context.Context, i, organization id.ID) error
+	// RealmAt finds the realm that has an origin, ErrNotFound when none has.
+	RealmAt(ctx context.Context, origin string) (id.ID, error)
 }
 
 // A Service performs the operations of this package.
@@ -123,6 +127,30 @@ func Origin(s string) (string, error) {
 		return "", fault.Invalidf("origins", "%q is not an origin such as https://id.example.com", s)
 	}
 	return u.Scheme + "://" + strings.ToLower(u.Host), nil
+}
+
+// SetDefault makes another organization the default of the actor's realm.
+func (s *Service) SetDefault(ctx context.Context, by access.Actor, organization id.ID) error {
+	if err := by.Require(access.RealmWrite); err != nil {
+		return err
+	}
+	return s.Store.SetDefault(ctx, by.Realm, organization)
+}
+
+// At finds the realm of a request that carries no credential, by the host it was
+// sent to. A server with one realm has it at every host.
+func (s *Service) At(ctx context.Context, host string) (i id.ID, found bool) {
+	host = strings.ToLower(host)
+	for _, scheme := range []string{"https://", "http://"} {
+		if i, err := s.Store.RealmAt(ctx, scheme+host); err == nil {
+			return i, true
+		}
+	}
+	realms, err := s.Store.Realms(ctx, id.None, 2)
+	if err != nil || len(realms) != 1 {
+		return id.None, false
+	}
+	return realms[0].ID, true
 }
 
 func operator(by access.Actor) bool {

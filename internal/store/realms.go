@@ -119,3 +119,13 @@ func (s Realms) SetDefault(ctx context.Context, i, organization id.ID) error {
 		return err
 	})
 }
+
+// RealmAt finds the realm that has an origin.
+func (s Realms) RealmAt(ctx context.Context, origin string) (i id.ID, err error) {
+	err = scanOne(ctx, s.DB.read(), "SELECT o.realm_id FROM origins AS o JOIN realms AS r ON r.id = o.realm_id WHERE o.url = $1 AND r.deleted_at = 0",
+		[]any{origin}, (*int64)(&i))
+	if errors.Is(err, errNoRow) {
+		return i, realm.ErrNotFound
+	}
+	return i, translate(err)
+}

@@ -110,7 +110,7 @@ func (r *Rig) Client(t testing.TB, scheme string, a credential.Application) (cli
 	if a.Name == "" {
 		a.Name = "test"
 	}
-	a, secret, err := r.Credentials.CreateApplication(t.Context(), r.System, a)
+	a, secret, err := r.Credentials.CreateApplication(t.Context(), r.System, a, "")
 	if err != nil {
 		t.Fatalf("create an application: %v", err)
 	}

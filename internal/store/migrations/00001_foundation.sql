@@ -450,3 +450,9 @@ CREATE TABLE idempotency_keys (
   PRIMARY KEY (realm_id, scope)
 );
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
+
+CREATE TABLE secrets (
+  name TEXT NOT NULL,
+  value BLOB NOT NULL,
+  PRIMARY KEY (name)
+);

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"unicode/utf8"
 
@@ -61,12 +62,17 @@ func (c *Call) Metadata(name string) []string {
 type Config struct {
 	// Admit decides whether a call may go on, and gives the context for the
 	// rest of it. It runs before the message is validated, so that a caller who
-	// may not call learns nothing of the rules. Nil admits everything.
+	// may not call learns nothing of the rules. The context is never nil, also
+	// with an error. A nil Admit admits everything.
 	Admit func(context.Context, *Call, proto.Message) (context.Context, error)
 
 	// Status gives the form in which clients see a failure. It is not asked for
 	// failures that are a gRPC status already. Nil means Internal for all.
 	Status func(error) *status.Status
+
+	// Done is told of every call that was decoded, with the failure before and
+	// after it was put into a form. Nil tells nobody.
+	Done func(context.Context, *Call, error, *status.Status)
 
 	// Limit is the largest message in bytes; zero means DefaultLimit.
 	Limit int
@@ -153,27 +159,43 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // call runs one call: admission, validation, the method itself.
 func (s *Server) call(ctx context.Context, c *Call, in proto.Message) (proto.Message, *status.Status) {
-	out, err := s.run(ctx, c, in)
+	ctx, out, err := s.run(ctx, c, in)
+	var st *status.Status
 	if err != nil {
-		return nil, s.status(ctx, err)
+		st = s.status(ctx, err)
 	}
-	return out, nil
+	if s.config.Done != nil {
+		s.config.Done(ctx, c, err, st)
+	}
+	return out, st
 }
 
-func (s *Server) run(ctx context.Context, c *Call, in proto.Message) (proto.Message, error) {
-	if s.config.Admit != nil {
-		var err error
-		if ctx, err = s.config.Admit(ctx, c, in); err != nil {
-			return nil, err
+// run gives the context of the admission back. A panic is a failure of ours that
+// leaves the server running.
+func (s *Server) run(ctx context.Context, c *Call, in proto.Message) (_ context.Context, out proto.Message, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
+	}()
+	if s.config.Admit != nil {
+		admitted, err := s.config.Admit(ctx, c, in)
+		if err != nil {
+			return admitted, nil, err
+		}
+		ctx = admitted
 	}
 	if !c.Method.Served {
-		return nil, status.Errorf(codes.Unimplemented, "method %s not implemented", c.Method.short())
+		return ctx, nil, status.Errorf(codes.Unimplemented, "method %s not implemented", c.Method.short())
 	}
 	if err := rule.Check(in); err != nil {
-		return nil, status.Error(codes.InvalidArgument, err.Error())
+		return ctx, nil, status.Error(codes.InvalidArgument, err.Error())
 	}
-	return c.Method.invoke(ctx, in)
+	out, err = c.Method.invoke(ctx, in)
+	return ctx, out, err
 }
 
 // status gives the form of a failure. Texts may quote what a client sent; what

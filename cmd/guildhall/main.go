@@ -1,0 +1,106 @@
+// Command guildhall is a B2B identity server: organizations, the people in them,
+// how they sign in, and what happens when an organization leaves.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the build.
+var version = "development"
+
+const description = `A self-hosted B2B identity server that speaks the APIs of Auth0, Stytch, ZITADEL, SSOJet and Truto over one directory.
+
+To begin:
+
+  guildhall serve --dev     a demo realm, HTTPS, and printed credentials, on this machine only
+  guildhall serve           for production: keep what is in --data, put a TLS proxy or --listen-tls in front
+
+Every flag can also be set in the environment: --public-url is GUILDHALL_PUBLIC_URL.`
+
+type commands struct {
+	Serve   serveCommand   `cmd:"" help:"Answer requests."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database to the schema of this program."`
+	Seed    seedCommand    `cmd:"" help:"Fill a realm with organizations and members, for demos and benchmarks."`
+	Key     keyCommand     `cmd:"" help:"Make credentials for programs."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// A program is one run of the command line: what it reads and writes, for tests
+// to take the place of.
+type program struct {
+	Context context.Context
+	Out     io.Writer
+	Err     io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(&program{Context: ctx, Out: os.Stdout, Err: os.Stderr}, os.Args[1:]))
+}
+
+// run parses and carries out a command line, and gives the exit status: 0, 1 for
+// a failure, 2 for a command line that cannot be carried out.
+func run(p *program, args []string) int {
+	var c commands
+	exit := -1
+	parser, err := kong.New(&c,
+		kong.Name("guildhall"), kong.Description(description), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: false}),
+		kong.DefaultEnvars("GUILDHALL"), kong.Writers(p.Out, p.Err), kong.Exit(func(code int) { exit = code }),
+	)
+	if err != nil {
+		fmt.Fprintln(p.Err, "guildhall:", err)
+		return 2
+	}
+	command, err := parser.Parse(args)
+	switch {
+	case exit >= 0:
+		return exit
+	case err != nil:
+		fmt.Fprintf(p.Err, "guildhall: %v\nSee \"guildhall --help\".\n", err)
+		return 2
+	}
+	if err := command.Run(p); err != nil {
+		fmt.Fprintln(p.Err, "guildhall:", err)
+		return 1
+	}
+	return 0
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run(p *program) error {
+	_, err := fmt.Fprintln(p.Out, "guildhall", version)
+	return err
+}
+
+// databaseFlags say which database is meant.
+type databaseFlags struct {
+	Data     string `help:"Folder of the embedded database." default:"./data" type:"path" placeholder:"DIR"`
+	Database string `help:"PostgreSQL instead of the embedded database: postgres://user:password@host/name." placeholder:"URL"`
+}
+
+// logFlags say what is written about the work.
+type logFlags struct {
+	LogLevel  string `help:"Least important lines to write: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
+	LogFormat string `help:"Form of lines: text or json." enum:"text,json" default:"text"`
+}
+
+func (f logFlags) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(f.LogLevel)) // kong has checked the word
+	opts := &slog.HandlerOptions{Level: level}
+	if f.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"guildhall/internal/server"
+)
+
+type serveCommand struct {
+	databaseFlags
+	logFlags
+	Dev           bool     `help:"Serve for development: HTTPS with a development CA, a demo realm, captured mail, printed credentials. Loopback only."`
+	Listen        string   `help:"Address for HTTP; empty for none." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	ListenTLS     string   `name:"listen-tls" help:"Address for HTTPS. With --dev 127.0.0.1:8443 unless set." placeholder:"HOST:PORT"`
+	TLSCert       string   `name:"tls-cert" help:"Certificate chain for HTTPS, PEM." type:"path" placeholder:"FILE"`
+	TLSKey        string   `name:"tls-key" help:"Private key for HTTPS, PEM." type:"path" placeholder:"FILE"`
+	MetricsListen string   `help:"Address for Prometheus metrics; empty for none." placeholder:"HOST:PORT"`
+	PublicURL     []string `name:"public-url" help:"Origin that clients use, such as https://id.example.com. It alone decides issuers and links. Several may be given, the main one first." placeholder:"URL"`
+	TrustedProxy  []string `help:"Network whose X-Forwarded-For is believed, such as 10.0.0.0/8. May be given several times." placeholder:"CIDR"`
+	Migrate       bool     `help:"Bring a PostgreSQL schema up to date before serving. The embedded database always is."`
+	Fast          bool     `help:"Embedded database only: let a power failure lose the last moments, for more writes a second."`
+	RateLimit     int      `help:"Requests a second for one credential; 0 for no limit." default:"200"`
+	MaxBody       int64    `help:"Largest request body in bytes." default:"1048576"`
+}
+
+func (c *serveCommand) Run(p *program) error {
+	cfg, err := c.config(p)
+	if err != nil {
+		return err
+	}
+	s, err := server.Start(p.Context, cfg)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-p.Context.Done():
+		cfg.Log.Info("stopping")
+		return s.Close()
+	case err := <-s.Failed():
+		return errors.Join(err, s.Close())
+	}
+}
+
+func (c *serveCommand) config(p *program) (server.Config, error) {
+	cfg := server.Config{
+		Data: c.Data, Database: c.Database, Migrate: c.Migrate, Fast: c.Fast, Listen: c.Listen, ListenTLS: c.ListenTLS,
+		TLSCert: c.TLSCert, TLSKey: c.TLSKey, MetricsListen: c.MetricsListen, PublicURLs: c.PublicURL, Dev: c.Dev,
+		RateLimit: c.RateLimit, MaxBody: c.MaxBody, Log: c.logger(p.Err), Version: version,
+		Print: func(format string, args ...any) { fmt.Fprintf(p.Out, format, args...) },
+	}
+	if c.Dev {
+		cfg.Migrate = true
+		if cfg.ListenTLS == "" {
+			cfg.ListenTLS = "127.0.0.1:8443"
+		}
+	}
+	for _, s := range c.TrustedProxy {
+		prefix, err := netip.ParsePrefix(s)
+		if err != nil {
+			return cfg, fmt.Errorf("--trusted-proxy %q is not a network such as 10.0.0.0/8", s)
+		}
+		cfg.TrustedProxies = append(cfg.TrustedProxies, prefix)
+	}
+	return cfg, nil
+}

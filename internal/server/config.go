@@ -1,0 +1,98 @@
+// Package server puts the parts together: it opens the database, fills in every
+// service and dialect, listens, and stops in order.
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"guildhall/internal/edge"
+	"guildhall/internal/realm"
+)
+
+// Config is what an operator chooses.
+type Config struct {
+	Data           string // folder of the embedded database and of development files
+	Database       string // postgres:// address; "" means the embedded database
+	Migrate        bool
+	Fast           bool
+	Listen         string
+	ListenTLS      string
+	TLSCert        string
+	TLSKey         string
+	MetricsListen  string
+	PublicURLs     []string // origins of the first realm, the public one first
+	TrustedProxies []netip.Prefix
+	Dev            bool
+	RateLimit      int // requests a second for one credential; 0 means none
+	MaxBody        int64
+	Log            *slog.Logger
+	Version        string
+	Print          func(format string, args ...any) // messages for the person at the terminal
+}
+
+// check refuses what cannot work and says what to do instead.
+func (c *Config) check() error {
+	if c.Dev {
+		for name, addr := range map[string]string{"--listen": c.Listen, "--listen-tls": c.ListenTLS} {
+			if addr != "" && !loopback(addr) {
+				return fmt.Errorf("--dev has printed credentials and must not leave this machine: give %s a loopback address such as 127.0.0.1:8080, not %q", name, addr)
+			}
+		}
+	}
+	if c.ListenTLS != "" && !c.Dev && (c.TLSCert == "" || c.TLSKey == "") {
+		return errors.New("--listen-tls needs --tls-cert and --tls-key (PEM files)")
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errors.New("--tls-cert and --tls-key go together")
+	}
+	for i, u := range c.PublicURLs {
+		origin, err := realm.Origin(u)
+		if err != nil {
+			return fmt.Errorf("--public-url %q is not an origin such as https://id.example.com (no path)", u)
+		}
+		c.PublicURLs[i] = origin
+	}
+	if c.Listen == "" && c.ListenTLS == "" {
+		return errors.New("nothing to listen on: give --listen or --listen-tls")
+	}
+	return nil
+}
+
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && ip.IsLoopback()
+}
+
+// address is what the store is opened with.
+func (c *Config) address() string {
+	if c.Database != "" {
+		return c.Database
+	}
+	return c.Data
+}
+
+// limiter gives the rate limits, or nil when there are none.
+func (c *Config) limiter() *edge.Limiter {
+	if c.RateLimit <= 0 {
+		return nil
+	}
+	rate := edge.Rate{Count: c.RateLimit, Per: time.Second}
+	rates := map[string]edge.Rate{}
+	for _, name := range []string{"auth0", "stytch", "zitadel", "ssojet", "truto", "native"} {
+		rates[name] = rate
+	}
+	return &edge.Limiter{Rates: rates, Now: time.Now}
+}

@@ -1,0 +1,55 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// metrics are what the server tells of itself. Labels never hold ids: their
+// number must not grow with the data.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+	rows     prometheus.Counter
+	batches  prometheus.Histogram
+}
+
+func newMetrics(version string) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "guildhall_request_seconds", Help: "Time taken by requests.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5},
+		}, []string{"dialect", "operation", "status"}),
+		rows: prometheus.NewCounter(prometheus.CounterOpts{Name: "guildhall_purged_rows_total", Help: "Rows removed, unlinked or handed over by purges."}),
+		batches: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "guildhall_purge_batch_seconds", Help: "Time taken by batches of purges.",
+			Buckets: []float64{.0005, .001, .002, .005, .01, .025, .05, .1, .5},
+		}),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "guildhall_build_info", Help: "Always 1; the label tells the version.", ConstLabels: prometheus.Labels{"version": version},
+	})
+	build.Set(1)
+	m.registry.MustRegister(m.requests, m.rows, m.batches, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) request(dialect, operation string, status int, took time.Duration) {
+	m.requests.WithLabelValues(dialect, operation, strconv.Itoa(status)).Observe(took.Seconds())
+}
+
+func (m *metrics) batch(rows int, took time.Duration) {
+	m.rows.Add(float64(rows))
+	m.batches.Observe(took.Seconds())
+}
+
+// Metrics answers with the metrics in Prometheus's text format.
+func (s *Server) Metrics() http.Handler {
+	return promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{})
+}

@@ -1,0 +1,104 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"guildhall/internal/dialect/auth0"
+	"guildhall/internal/dialect/native"
+	"guildhall/internal/dialect/ssojet"
+	"guildhall/internal/dialect/stytch"
+	"guildhall/internal/dialect/truto"
+	"guildhall/internal/dialect/zitadel"
+	"guildhall/internal/edge"
+	"guildhall/internal/id"
+)
+
+// handler is everything that answers, on every port.
+func (s *Server) handler() http.Handler {
+	front := &edge.Front{}
+	mount := func(prefixes []string, h http.Handler) {
+		for _, p := range prefixes {
+			front.Mount(p, h)
+		}
+	}
+	origins := s.origins()
+	a := &auth0.API{
+		Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, Now: time.Now, Origins: origins,
+		Realm: func(r *http.Request) (id.ID, bool) { return s.Realms.At(r.Context(), r.Host) },
+	}
+	mount(a.Prefixes(), s.edge.Handler(a))
+	st := &stytch.API{Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, RealmName: s.realmName}
+	mount(st.Prefixes(), s.edge.Handler(st))
+	sj := &ssojet.API{Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, Origins: origins, RealmAt: s.Realms.At}
+	mount(sj.Prefixes(), ssojet.Handler(s.edge.Handler(sj)))
+	tr := &truto.API{Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, Now: time.Now}
+	mount(tr.Prefixes(), s.edge.Handler(tr))
+	z := &zitadel.API{Directory: s.Directory, Projects: s.Projects, Credentials: s.Credentials, Realms: s.Realms, Now: time.Now}
+	mount(z.Prefixes(), z.Handler(s.edge))
+	n := &native.API{
+		Realms: s.Realms, Directory: s.Directory, Credentials: s.Credentials, Erasure: s.Erasure, Replays: s.Replays, Now: time.Now,
+	}
+	if s.Dev {
+		n.Messages = s.messages.of
+	}
+	mount(n.Prefixes(), s.edge.Handler(n))
+	front.Mount("/healthz", http.HandlerFunc(alive))
+	front.Mount("/readyz", http.HandlerFunc(s.ready))
+	return front
+}
+
+func (s *Server) realmName(ctx context.Context, i id.ID) (string, error) {
+	r, err := s.Realms.Store.Realm(ctx, i)
+	return r.Name, err
+}
+
+// originsLife bounds how long a change of origins on another node goes unseen.
+const originsLife = 10 * time.Second
+
+// origins gives the origins of realms, which every token check asks for.
+func (s *Server) origins() func(realm id.ID) []string {
+	type kept struct {
+		origins []string
+		until   time.Time
+	}
+	var mu sync.Mutex
+	known := map[id.ID]kept{s.home.ID: {s.home.Origins, time.Now().Add(originsLife)}}
+	return func(i id.ID) []string {
+		mu.Lock()
+		k, ok := known[i]
+		mu.Unlock()
+		if ok && time.Now().Before(k.until) {
+			return k.origins
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		r, err := s.Realms.Store.Realm(ctx, i)
+		if err != nil {
+			return k.origins // what was known is better than nothing while the database is away
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		known[i] = kept{r.Origins, time.Now().Add(originsLife)}
+		return r.Origins
+	}
+}
+
+// alive answers as long as the process does.
+func alive(w http.ResponseWriter, _ *http.Request) {
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// ready answers 200 while requests can be served.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+	defer cancel()
+	if err := s.DB.Ping(ctx); err != nil {
+		s.Log.Warn("not ready", "error", err)
+		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ok\n"))
+}

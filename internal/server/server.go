@@ -1,0 +1,331 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"guildhall/internal/credential"
+	"guildhall/internal/directory"
+	"guildhall/internal/edge"
+	"guildhall/internal/erasure"
+	"guildhall/internal/id"
+	"guildhall/internal/project"
+	"guildhall/internal/realm"
+	"guildhall/internal/store"
+	"guildhall/internal/token"
+)
+
+// A Server is a running guildhall.
+type Server struct {
+	Config
+	Services
+
+	edge      *edge.Edge
+	metrics   *metrics
+	home      realm.Realm // the first realm, which the configured origins belong to
+	listeners []listening
+	messages  *captured
+
+	metricsListener net.Listener
+	metricsServer   *http.Server
+
+	wait   sync.WaitGroup
+	stop   context.CancelFunc
+	failed chan error
+}
+
+// Services are the parts of the domain on one database.
+type Services struct {
+	DB          *store.DB
+	Directory   *directory.Service
+	Projects    *project.Service
+	Credentials *credential.Service
+	Tokens      *token.Service
+	Erasure     *erasure.Service
+	Realms      *realm.Service
+	Replays     store.Replays
+}
+
+// NewServices fills in the services on an open database.
+func NewServices(db *store.DB) Services {
+	return Services{
+		DB:          db,
+		Directory:   &directory.Service{Store: store.For[directory.Tx](db), Now: time.Now},
+		Projects:    &project.Service{Store: store.For[project.Tx](db), Now: time.Now},
+		Credentials: &credential.Service{Store: store.For[credential.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now, Hasher: credential.NewHasher()},
+		Tokens:      &token.Service{Store: store.SigningKeys{DB: db}, Now: time.Now},
+		Erasure:     &erasure.Service{Store: store.For[erasure.Tx](db)},
+		Realms:      &realm.Service{Store: store.Realms{DB: db}},
+		Replays:     store.Replays{DB: db},
+	}
+}
+
+type listening struct {
+	net.Listener
+	server *http.Server
+	secure bool
+}
+
+// Start opens everything and answers requests from its return on. Close ends it.
+func Start(ctx context.Context, cfg Config) (*Server, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	s := &Server{Config: cfg, metrics: newMetrics(cfg.Version), failed: make(chan error, 4), messages: &captured{}}
+	if err := s.start(ctx); err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) start(ctx context.Context) error {
+	db, err := store.Open(ctx, store.Options{
+		Address: s.address(), Fast: s.Fast, Migrate: s.Migrate || s.Database == "", Log: s.Log,
+	})
+	if errors.Is(err, store.ErrSchemaOld) {
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	s.Services = NewServices(db)
+	key, err := db.Secret(ctx, "cursors")
+	if err != nil {
+		return err
+	}
+	s.edge = &edge.Edge{
+		Log: s.Log, Limiter: s.limiter(), Cursors: &edge.Cursors{Key: key}, MaxBody: s.MaxBody,
+		ClientIP: edge.ClientIP(s.TrustedProxies), Observe: s.metrics.request,
+	}
+	fresh, err := s.firstRealm(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.listen(); err != nil {
+		return err
+	}
+	if err := s.settle(ctx, fresh); err != nil {
+		return err
+	}
+	s.work()
+	s.serve()
+	return nil
+}
+
+// firstRealm finds the oldest realm, or makes it on an empty database.
+func (s *Server) firstRealm(ctx context.Context) (fresh bool, err error) {
+	realms, err := s.Realms.Store.Realms(ctx, id.None, 1)
+	if err != nil {
+		return false, err
+	}
+	if len(realms) > 0 {
+		s.home = realms[0]
+		return false, nil
+	}
+	name := "Guildhall"
+	if s.Dev {
+		name = "Demo"
+	}
+	s.home, err = s.Realms.Create(ctx, realm.Realm{Name: name})
+	return true, err
+}
+
+// listen opens the ports before anything is printed, so that what is printed
+// names the ports that were really taken.
+func (s *Server) listen() error {
+	if s.Listen != "" {
+		if err := s.open(s.Listen, nil); err != nil {
+			return fmt.Errorf("--listen: %w", err)
+		}
+	}
+	if s.MetricsListen != "" {
+		l, err := net.Listen("tcp", s.MetricsListen)
+		if err != nil {
+			return fmt.Errorf("--metrics-listen: %w", err)
+		}
+		s.metricsServer = &http.Server{Handler: s.Metrics(), ReadHeaderTimeout: headerTimeout}
+		s.metricsListener = l
+	}
+	if s.ListenTLS == "" {
+		return nil
+	}
+	certificates, err := s.certificates()
+	if err != nil {
+		return err
+	}
+	if err := s.open(s.ListenTLS, certificates); err != nil {
+		return fmt.Errorf("--listen-tls: %w", err)
+	}
+	return nil
+}
+
+// Limits of one connection: who is slower than this is cut off.
+const (
+	headerTimeout = 10 * time.Second
+	bodyTimeout   = 60 * time.Second
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 64 << 10
+)
+
+func (s *Server) open(addr string, certificates *tls.Config) error {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true) // gRPC without TLS
+	s.listeners = append(s.listeners, listening{l, &http.Server{
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeader, Protocols: protocols, TLSConfig: certificates,
+		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	}, certificates != nil})
+	return nil
+}
+
+// settle makes the realm ready for its first request: origins, and credentials
+// for whoever has none yet.
+func (s *Server) settle(ctx context.Context, fresh bool) error {
+	origins := s.PublicURLs
+	if s.Dev {
+		origins = append(s.developmentOrigins(), origins...)
+	}
+	if len(origins) == 0 && len(s.home.Origins) == 0 {
+		origins = s.ownOrigins()
+	}
+	if len(origins) > 0 {
+		if err := s.Realms.Store.SetOrigins(ctx, s.home.ID, origins); err != nil {
+			return err
+		}
+		s.home.Origins = origins
+	}
+	switch {
+	case s.Dev:
+		return s.develop(ctx)
+	case fresh:
+		return s.bootstrap(ctx)
+	}
+	return nil
+}
+
+// ownOrigins are the addresses listened on, for a server that was not told its
+// public one.
+func (s *Server) ownOrigins() (origins []string) {
+	for _, l := range s.listeners {
+		scheme := "http://"
+		if l.secure {
+			scheme = "https://"
+		}
+		origins = append(origins, scheme+l.Addr().String())
+	}
+	return origins
+}
+
+// work starts what goes on beside requests.
+func (s *Server) work() {
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	worker := &erasure.Worker{Purger: store.Purger{DB: s.DB}, Log: s.Log, Observe: s.metrics.batch}
+	for _, run := range []func(context.Context){worker.Run, s.prepareKeys, s.sweep} {
+		s.wait.Add(1)
+		go func() {
+			defer s.wait.Done()
+			run(ctx)
+		}()
+	}
+}
+
+// prepareKeys makes the signing keys of every realm, which takes too long to be
+// done before the first answer.
+func (s *Server) prepareKeys(ctx context.Context) {
+	if err := s.Tokens.Prepare(ctx, s.home.ID); err != nil && ctx.Err() == nil {
+		s.Log.Error("prepare signing keys", "error", err)
+	}
+}
+
+// sweep drops kept answers that are too old to be asked for.
+func (s *Server) sweep(ctx context.Context) {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.Replays.Sweep(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Error("sweep kept answers", "error", err)
+		}
+	}
+}
+
+// serve begins to answer.
+func (s *Server) serve() {
+	handler := s.handler()
+	for _, l := range s.listeners {
+		l.server.Handler = handler
+		s.wait.Add(1)
+		go func() {
+			defer s.wait.Done()
+			var err error
+			if l.secure {
+				err = l.server.ServeTLS(l.Listener, "", "")
+			} else {
+				err = l.server.Serve(l.Listener)
+			}
+			if err != nil && !errors.Is(err, http.ErrServerClosed) {
+				s.failed <- err
+			}
+		}()
+	}
+	if s.metricsServer != nil {
+		s.wait.Add(1)
+		go func() {
+			defer s.wait.Done()
+			if err := s.metricsServer.Serve(s.metricsListener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+				s.failed <- err
+			}
+		}()
+	}
+	s.Log.Info("serving", "addresses", s.ownOrigins(), "engine", s.DB.Engine(), "version", s.Version)
+}
+
+// Failed delivers when the server cannot go on.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// graceful is how long requests may take to end after Close was called.
+const graceful = 15 * time.Second
+
+// Close stops listening, lets requests finish, stops the work in the background
+// and closes the database, in this order.
+func (s *Server) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), graceful)
+	defer cancel()
+	var errs []error
+	for _, l := range s.listeners {
+		if err := l.server.Shutdown(ctx); err != nil {
+			errs = append(errs, err, l.server.Close())
+		}
+		_ = l.Listener.Close() // also when it was never served
+	}
+	if s.metricsServer != nil {
+		errs = append(errs, s.metricsServer.Close())
+	}
+	if s.stop != nil {
+		s.stop()
+	}
+	s.wait.Wait()
+	if s.DB != nil {
+		errs = append(errs, s.DB.Close())
+	}
+	return errors.Join(errs...)
+}
