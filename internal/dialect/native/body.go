@@ -108,48 +108,45 @@ func (k *checked) check(raw any) error {
 	if len(found.Errors) == 0 {
 		return nil
 	}
-	wrong := make([]fieldProblem, 0, len(found.Errors))
-	unknown := false
-	for _, err := range found.Errors {
-		p := fieldProblem{In: "body", Reason: "invalid", Detail: sentence(err.Error())}
-		if d, ok := err.(*huma.ErrorDetail); ok {
-			p.Field, p.Detail = d.Location, sentence(d.Message)
-			p.Reason = reasonOf(d.Message)
-			if p.Reason == "required" { // reported of the object that lacks it
-				p.Field = strings.TrimPrefix(p.Field+"."+requiredName(d.Message), ".")
-			}
+	if _, ok := raw.(map[string]any); !ok {
+		return errBody.Saying("the body must be a JSON object")
+	}
+	wrong := make([]fieldProblem, len(found.Errors))
+	fact := errBody
+	for i, err := range found.Errors {
+		wrong[i] = wrongField(err)
+		if wrong[i].Reason == errUnknown.Reason {
+			fact = errUnknown
 		}
-		unknown = unknown || p.Reason == errUnknown.Reason
-		wrong = append(wrong, p)
 	}
-	if unknown {
-		return refused(errUnknown, "the body has fields that cannot be accepted: %s", wrong)
-	}
-	return refused(errBody, "the body has fields that cannot be accepted: %s", wrong)
+	return refused(fact, "the body has fields that cannot be accepted: %s", wrong)
 }
 
-func reasonOf(message string) string {
-	switch {
-	case message == validation.MsgUnexpectedProperty:
-		return errUnknown.Reason
-	case requiredName(message) != "":
-		return "required"
+// wrongField puts what the library found into this API's words.
+func wrongField(err error) fieldProblem {
+	p := fieldProblem{In: "body", Reason: "invalid", Detail: sentence(err.Error())}
+	d, ok := err.(*huma.ErrorDetail)
+	if !ok {
+		return p
 	}
-	return "invalid"
+	p.Field, p.Detail = d.Location, sentence(d.Message)
+	if d.Message == validation.MsgUnexpectedProperty {
+		p.Reason, p.Detail = errUnknown.Reason, "There is no such field."
+	} else if name := requiredName(d.Message); name != "" { // reported of the object that lacks it
+		p.Field = strings.TrimPrefix(p.Field+"."+name, ".")
+		p.Reason, p.Detail = "required", "The field is required."
+	}
+	return p
 }
 
 // requiredName gives the field that a message of the library says is missing.
 func requiredName(message string) string {
 	before, after, _ := strings.Cut(validation.MsgExpectedRequiredProperty, "%s")
-	name, ok := strings.CutPrefix(message, before)
-	if !ok {
-		return ""
+	rest, ok := strings.CutPrefix(message, before)
+	if name, end := strings.CutSuffix(rest, after); ok && end {
+		return name
 	}
-	name, ok = strings.CutSuffix(name, after)
-	if !ok {
-		return ""
-	}
-	return name
+	return ""
 }
 
 func ordered(wrong []fieldProblem) {

@@ -137,7 +137,7 @@ func (a *API) deleteOrganization(c edge.Call) (deletion, error) {
 	given := c.Query()
 	opts := erasure.Options{Users: erasure.Users(given.Get("users")), Grace: defaultGrace, Reason: given.Get("reason")}
 	if v, ok := value(given, "users"); ok && v != string(erasure.Erase) && v != string(erasure.Detach) {
-		return deletion{}, badParameter("users", "users must be erase or detach")
+		return deletion{}, badParameter("users", "the parameter users must be erase or detach")
 	}
 	if v, ok := value(given, "grace"); ok {
 		if opts.Grace, ok = grace(v); !ok {

@@ -3,6 +3,7 @@ package native
 import (
 	"strings"
 
+	"guildhall/internal/access"
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
 	"guildhall/internal/id"
@@ -82,6 +83,15 @@ func reference(c edge.Call, kind id.Kind, s string, missing error) (id.ID, error
 		return i, nil
 	}
 	return id.None, missing
+}
+
+// owner gives the organization that is to own something new, or none for the
+// realm, where only a key of the whole realm can create.
+func owner(c edge.Call, p access.Permission, s string) (id.ID, error) {
+	if s == "" {
+		return id.None, c.Actor.Require(p)
+	}
+	return reference(c, id.Organization, s, directory.ErrOrganizationNotFound.On("organization"))
 }
 
 func references(c edge.Call, kind id.Kind, spelled []string, missing error) ([]id.ID, error) {

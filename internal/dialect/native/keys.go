@@ -6,7 +6,6 @@ import (
 
 	"guildhall/internal/access"
 	"guildhall/internal/credential"
-	"guildhall/internal/directory"
 	"guildhall/internal/edge"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
@@ -95,7 +94,7 @@ func (a *API) keyOperations() []operation {
 func (a *API) createKey(c edge.Call, in newKey) (createdKey, error) {
 	k := credential.Key{Scheme: Scheme, Name: in.Name, Claims: in.Permissions}
 	var err error
-	if k.Organization, err = reference(c, id.Organization, in.Organization, directory.ErrOrganizationNotFound.On("organization")); err != nil {
+	if k.Organization, err = owner(c, access.KeyWrite, in.Organization); err != nil {
 		return createdKey{}, err
 	}
 	if k.ExpiresAt, err = a.future(in.ExpiresAt); err != nil {

@@ -94,7 +94,7 @@ func (l listing) asked(c edge.Call) (asked, error) {
 	}
 	if v, ok := value(given, "total"); ok {
 		if v != "true" && v != "false" {
-			return a, badParameter("total", "total must be true or false")
+			return a, badParameter("total", "the parameter total must be true or false")
 		}
 		a.query.Total = v == "true"
 	}
@@ -161,7 +161,7 @@ func (l listing) order(q *query.Query, given map[string][]string) error {
 			return nil
 		}
 	}
-	return badParameter("sort", "sort must be one of: %s", strings.Join(l.orders(), ", "))
+	return badParameter("sort", "the parameter sort must be one of: %s", strings.Join(l.orders(), ", "))
 }
 
 func (l listing) narrow(c edge.Call, q *query.Query) error {
@@ -174,9 +174,9 @@ func (l listing) narrow(c edge.Call, q *query.Query) error {
 		where, fits := f.where(c, v)
 		switch {
 		case !fits && f.values != nil:
-			return badParameter(f.name, "%s must be one of: %s", f.name, strings.Join(f.values, ", "))
+			return badParameter(f.name, "the parameter %s must be one of: %s", f.name, strings.Join(f.values, ", "))
 		case !fits:
-			return badParameter(f.name, "the value of %s is not valid", f.name)
+			return badParameter(f.name, "the value of the parameter %s is not valid", f.name)
 		}
 		q.Where = append(q.Where, where)
 	}
@@ -190,7 +190,7 @@ func (l listing) narrow(c edge.Call, q *query.Query) error {
 		}
 		t, err := time.Parse(time.RFC3339Nano, v)
 		if err != nil || t.Year() < 1970 {
-			return badParameter(bound.name, "%s must be a time such as 2026-01-31T12:00:00Z", bound.name)
+			return badParameter(bound.name, "the parameter %s must be a time such as 2026-01-31T12:00:00Z", bound.name)
 		}
 		q.Where = append(q.Where, query.Where("created_at", bound.op, t))
 	}

@@ -3,7 +3,6 @@ package native
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"guildhall/internal/access"
@@ -55,12 +54,28 @@ var classes = map[fault.Kind]class{
 	fault.Unimplemented:   {501, "Not implemented", "The operation is not available on this server."},
 }
 
-// statuses are reasons that HTTP has a closer status for than their kind's.
-var statuses = map[string]int{
-	edge.ErrNoMethod.Reason:   http.StatusMethodNotAllowed,
-	edge.ErrEncoding.Reason:   http.StatusUnsupportedMediaType,
-	errMediaType.Reason:       http.StatusUnsupportedMediaType,
-	errIdempotencyUsed.Reason: http.StatusUnprocessableEntity,
+// special are the classes of reasons that HTTP has a closer status for than
+// their kind's, by the last part of their type.
+var special = map[string]class{
+	"method_not_allowed":     {405, "Method not allowed", "The path exists, but does not know the method. Allow names those it knows."},
+	"unsupported_media_type": {415, "Unsupported media type", "The body is in a form that the server does not read."},
+	"idempotency_key_reused": {422, "Idempotency key reused", "The idempotency key belongs to a request with another body. Use a new key."},
+}
+
+// specialReasons says which reasons those are.
+var specialReasons = map[string]string{
+	edge.ErrNoMethod.Reason:   "method_not_allowed",
+	edge.ErrEncoding.Reason:   "unsupported_media_type",
+	errMediaType.Reason:       "unsupported_media_type",
+	errIdempotencyUsed.Reason: "idempotency_key_reused",
+}
+
+// classOf gives the class of a failure and the last part of its type.
+func classOf(f *fault.Error) (class, string) {
+	if name, ok := specialReasons[f.Reason]; ok {
+		return special[name], name
+	}
+	return classes[f.Kind], f.Kind.String()
 }
 
 // parameterReasons are the faults about a part of a request other than its body.
@@ -77,18 +92,14 @@ var parameterReasons = map[string]string{
 
 // problemType is the URI of a class. It is relative, so that it resolves to the
 // server that answered.
-func problemType(k fault.Kind) string { return prefix + "/problems/" + k.String() }
+func problemType(name string) string { return prefix + "/problems/" + name }
 
 // Failure answers with a problem.
 func (a *API) Failure(f *fault.Error, c edge.Call) edge.Reply {
-	kind := f.Kind
-	of := classes[kind]
+	of, name := classOf(f)
 	p := problem{
-		Type: problemType(kind), Title: of.title, Status: of.status, Detail: sentence(f.Text),
+		Type: problemType(name), Title: of.title, Status: of.status, Detail: sentence(f.Text),
 		Reason: f.Reason, RequestID: c.RequestID,
-	}
-	if status, ok := statuses[f.Reason]; ok {
-		p.Status = status
 	}
 	header := http.Header{}
 	switch detail := f.Detail.(type) {
@@ -102,11 +113,11 @@ func (a *API) Failure(f *fault.Error, c edge.Call) edge.Reply {
 			header.Set("Allow", strings.Join(detail, ", "))
 		}
 	}
-	if p.Errors == nil && f.Field != "" {
+	if p.Errors == nil && f.Field != "" && f.Kind != fault.Stale {
 		p.Errors = []fieldProblem{{In: part(f), Field: f.Field, Reason: f.Reason, Detail: p.Detail}}
 	}
 	challenge(header, p, c)
-	if kind == fault.Unavailable || f.Reason == errIdempotencyActive.Reason {
+	if f.Kind == fault.Unavailable || f.Reason == errIdempotencyActive.Reason {
 		header.Set("Retry-After", "1")
 	}
 	return edge.Reply{Status: p.Status, Header: header, Body: p, Type: "application/problem+json"}
@@ -152,16 +163,16 @@ type problemClass struct {
 	Description string `json:"description"`
 }
 
-func describeProblem(k fault.Kind) problemClass {
-	of := classes[k]
-	return problemClass{Type: problemType(k), Title: of.title, Status: of.status, Description: of.description}
-}
-
 func (a *API) problemClass(c edge.Call) (problemClass, error) {
-	kinds := fault.Kinds()
-	i := slices.IndexFunc(kinds, func(k fault.Kind) bool { return k.String() == c.Path("problem") })
-	if i < 0 {
+	name := c.Path("problem")
+	of, ok := special[name]
+	for _, k := range fault.Kinds() {
+		if k.String() == name {
+			of, ok = classes[k], true
+		}
+	}
+	if !ok {
 		return problemClass{}, edge.ErrNoRoute
 	}
-	return describeProblem(kinds[i]), nil
+	return problemClass{Type: problemType(name), Title: of.title, Status: of.status, Description: of.description}, nil
 }

@@ -142,7 +142,7 @@ func roleOf(c edge.Call) (id.ID, error) { return object(c, "role", id.Role, dire
 func (a *API) createRole(c edge.Call, in newRole) (role, error) {
 	r := directory.Role{Key: in.Key}
 	var err error
-	if r.Organization, err = reference(c, id.Organization, in.Organization, directory.ErrOrganizationNotFound.On("organization")); err != nil {
+	if r.Organization, err = owner(c, access.RoleWrite, in.Organization); err != nil {
 		return role{}, err
 	}
 	in.apply(&r)

@@ -178,7 +178,7 @@ func (a *API) createUser(c edge.Call, in newUser) (user, error) {
 	n.Kind = directory.UserKind(in.Kind)
 	in.apply(&n.User)
 	var err error
-	if n.Home, err = reference(c, id.Organization, in.Organization, directory.ErrOrganizationNotFound); err != nil {
+	if n.Home, err = owner(c, access.UserCreate, in.Organization); err != nil {
 		return user{}, err
 	}
 	if n.Roles, err = references(c, id.Role, in.Roles, directory.ErrRoleNotFound.On("roles")); err != nil {
