@@ -338,6 +338,9 @@ var clock = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d`)
 
 // named puts names back in the place of values.
 func (x *exchange) named(had, got any) any {
+	if had == "$any" {
+		return had
+	}
 	switch g := got.(type) {
 	case map[string]any:
 		h, _ := had.(map[string]any)
