@@ -73,7 +73,7 @@ func (a *API) operations() []operation {
 	all := slices.Concat(
 		a.realmOperations(), a.organizationOperations(), a.deletionOperations(), a.userOperations(),
 		a.memberOperations(), a.roleOperations(), a.invitationOperations(), a.domainOperations(), a.keyOperations(),
-		a.documentOperations(),
+		a.documentOperations(), a.bootstrapOperations(),
 	)
 	if a.Messages != nil {
 		all = append(all, a.messageOperations()...)
