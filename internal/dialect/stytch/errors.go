@@ -153,10 +153,9 @@ func sentence(f *fault.Error) string {
 	if f.Field != "" && !strings.Contains(text, f.Field) {
 		text = f.Field + ": " + text
 	}
-	if text == "" {
-		return text
+	if first, _, _ := strings.Cut(text, " "); !strings.ContainsAny(first, "_.") { // which is the name of a field
+		text = strings.ToUpper(first[:min(1, len(first))]) + text[min(1, len(text)):]
 	}
-	text = strings.ToUpper(text[:1]) + text[1:]
 	if !strings.HasSuffix(text, ".") {
 		text += "."
 	}
