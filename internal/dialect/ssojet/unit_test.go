@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
@@ -57,7 +58,7 @@ func containsPermission(r edge.Route) bool {
 	return false
 }
 
-func TestSpellingsAddTheMissingSlashToIDsOnly(t *testing.T) {
+func TestHandlerAddsTheMissingSlashToIDsOnly(t *testing.T) {
 	const own = "0123456789abcdef01234567"
 	for path, want := range map[string]string{
 		"/api/v1/organization" + own:                  "/api/v1/organization/" + own,
@@ -74,7 +75,7 @@ func TestSpellingsAddTheMissingSlashToIDsOnly(t *testing.T) {
 		var got, raw string
 		r := httptest.NewRequest("GET", path, nil)
 		before := *r.URL
-		Spellings(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got, raw = r.URL.Path, r.URL.RawPath })).ServeHTTP(nil, r)
+		Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got, raw = r.URL.Path, r.URL.RawPath })).ServeHTTP(nil, r)
 		if got != want || got != path && raw != "" {
 			t.Errorf("%s became %s (%s), want %s", path, got, raw, want)
 		}
@@ -165,5 +166,22 @@ func TestBothScopesMustAllow(t *testing.T) {
 	}
 	if got := allowed(nil); len(got) != 0 {
 		t.Errorf("no scope allows %v", got)
+	}
+}
+
+func TestARefusedCallerIsToldWhenToComeBack(t *testing.T) {
+	for _, c := range []struct {
+		limit edge.Limit
+		want  string
+	}{
+		{edge.Limit{}, ""},
+		{edge.Limit{Exceeded: true}, "1"},
+		{edge.Limit{Exceeded: true, Retry: 1500 * time.Millisecond}, "2"},
+	} {
+		h := http.Header{}
+		(&API{}).Limited(h, c.limit)
+		if got := h.Get("Retry-After"); got != c.want {
+			t.Errorf("%+v: %q, want %q", c.limit, got, c.want)
+		}
 	}
 }
