@@ -26,7 +26,7 @@ import (
 // are kept.
 const Scheme = "ssojet"
 
-// An API serves the dialect. What serves it must be wrapped by Handler.
+// An API serves the dialect. What serves it must be wrapped by Spellings.
 type API struct {
 	Directory   *directory.Service
 	Credentials *credential.Service
@@ -66,10 +66,10 @@ func (a *API) Limited(h http.Header, l edge.Limit) {
 	}
 }
 
-// Handler lets next answer the documented paths whose slash between word and
+// Spellings lets next answer the documented paths whose slash between word and
 // id is missing, as if it were there. It changes only the request's path; the
 // decision on it is that of the canonical route.
-func Handler(next http.Handler) http.Handler {
+func Spellings(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if path, ok := slashed(r.URL.Path); ok {
 			r = r.WithContext(r.Context()) // a copy: the caller's request stays as it is

@@ -41,7 +41,7 @@ func serve(rig *dialecttest.Rig) http.Handler {
 		},
 	}
 	front := &edge.Front{}
-	h := ssojet.Handler(rig.Edge.Handler(api))
+	h := ssojet.Spellings(rig.Edge.Handler(api))
 	for _, p := range api.Prefixes() {
 		front.Mount(p, h)
 	}

@@ -43,7 +43,7 @@ func (a *API) organizationRoutes() []edge.Route {
 		{Operation: "organizations.delete", Method: del, Pattern: "/api/account/organization/{id}", Permission: access.OrganizationDelete, Handle: a.deleteOrganization},
 		{Operation: "organizations.delete.alias1", Method: del, Pattern: "/api/v1/organization/{id}", Permission: access.OrganizationDelete, Handle: a.deleteOrganization},
 
-		// Documented, and reached through Handler: the router knows whole segments only.
+		// Documented, and reached through Spellings: the router knows whole segments only.
 		{Operation: "organizations.get.alias1", Method: get, Pattern: "/api/v1/organization{id}", Permission: access.OrganizationRead, Handle: a.getOrganization},
 		{Operation: "organizations.delete.alias2", Method: del, Pattern: "/api/v1/organization{id}", Permission: access.OrganizationDelete, Handle: a.deleteOrganization},
 	}

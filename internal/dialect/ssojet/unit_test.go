@@ -58,7 +58,7 @@ func containsPermission(r edge.Route) bool {
 	return false
 }
 
-func TestHandlerAddsTheMissingSlashToIDsOnly(t *testing.T) {
+func TestSpellingsAddTheMissingSlashToIDsOnly(t *testing.T) {
 	const own = "0123456789abcdef01234567"
 	for path, want := range map[string]string{
 		"/api/v1/organization" + own:                  "/api/v1/organization/" + own,
@@ -75,7 +75,7 @@ func TestHandlerAddsTheMissingSlashToIDsOnly(t *testing.T) {
 		var got, raw string
 		r := httptest.NewRequest("GET", path, nil)
 		before := *r.URL
-		Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got, raw = r.URL.Path, r.URL.RawPath })).ServeHTTP(nil, r)
+		Spellings(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got, raw = r.URL.Path, r.URL.RawPath })).ServeHTTP(nil, r)
 		if got != want || got != path && raw != "" {
 			t.Errorf("%s became %s (%s), want %s", path, got, raw, want)
 		}
