@@ -14,7 +14,6 @@ type discoveryJSON struct {
 	TokenEndpoint string   `json:"token_endpoint"`
 	JWKS          string   `json:"jwks_uri"`
 	GrantTypes    []string `json:"grant_types_supported"`
-	Scopes        []string `json:"scopes_supported"`
 	ResponseTypes []string `json:"response_types_supported"`
 	Subjects      []string `json:"subject_types_supported"`
 	Signatures    []string `json:"id_token_signing_alg_values_supported"`
@@ -30,7 +29,7 @@ func (a *API) discovery(c edge.Call) (edge.Reply, error) {
 	base := a.origin(c.Request, realm) + "/"
 	return public(edge.OK(discoveryJSON{
 		Issuer: base, TokenEndpoint: base + "oauth/token", JWKS: base + ".well-known/jwks.json",
-		GrantTypes: []string{clientCredentials}, Scopes: []string{"openid"}, ResponseTypes: []string{},
+		GrantTypes: []string{clientCredentials}, ResponseTypes: []string{},
 		Subjects: []string{"public"}, Signatures: []string{"ES256", "RS256"},
 		ClientAuth: []string{"client_secret_basic", "client_secret_post"},
 		Claims:     []string{"aud", "exp", "iat", "iss", "sub"},

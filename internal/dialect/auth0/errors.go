@@ -103,7 +103,8 @@ var reasons = map[string]wireError{
 	"role_taken":              {409, "role_conflict", "The role already exists."},
 	"domain_taken":            {409, "", "An organization discovery domain with this domain is already registered to this organization."},
 
-	"organization_protected": {403, notSupported, "The organization is protected against deletion."},
+	"organization_protected":  {403, notSupported, "The organization is protected against deletion."},
+	"organization_is_default": {400, notSupported, "The default organization of a realm cannot be deleted."},
 
 	"rate_limited": {429, "too_many_requests", "Global limit has been reached"},
 }
@@ -171,7 +172,8 @@ func message(f *fault.Error, w wireError, c edge.Call) string {
 			return scopeText(c.Route.Scopes)
 		}
 	case edge.TypeMismatch:
-		return badBody("Expected type %s but found type %s%s", expected(detail.Want), detail.Got, onProperty(f.Field)).Text
+		// Bodies are decoded into maps: only their outermost value can be wrong.
+		return badBody("Expected type object but found type %s", detail.Got).Text
 	}
 	switch {
 	case w.text != "":
@@ -197,15 +199,6 @@ func onProperty(path string) string {
 		return ""
 	}
 	return " on property " + path
-}
-
-// expected names the JSON type that a Go type is read from. Bodies are decoded
-// into maps, so that only their outermost value can be of a wrong type.
-func expected(want string) string {
-	if strings.HasPrefix(want, "map[") {
-		return "object"
-	}
-	return want
 }
 
 // retryAfter is how many seconds a limited caller should wait, at least one.

@@ -17,6 +17,8 @@ var scopes = map[string][]access.Permission{
 	"update:organizations":       {access.OrganizationWrite, access.OrganizationRead},
 	"delete:organizations":       {access.OrganizationDelete, access.OrganizationRead},
 
+	"create:organization_connections": nil, // asked for where an organization is created with connections
+
 	"read:organization_members":        {access.MemberRead, access.OrganizationRead},
 	"create:organization_members":      {access.MemberCreate, access.OrganizationRead, access.UserRead},
 	"delete:organization_members":      {access.MemberDelete, access.OrganizationRead, access.UserRead},

@@ -34,7 +34,7 @@ func selected(q url.Values) (s selection, err error) {
 	return s, nil
 }
 
-// names reports whether a field is asked for by its name.
+// asks reports whether a field is asked for by its name.
 func (s selection) asks(name string) bool {
 	return !s.exclude && slices.Contains(s.names, name)
 }
@@ -79,19 +79,21 @@ func keep(from, to map[string]any, path []string) {
 	if !ok {
 		return
 	}
-	next, isObject := v.(map[string]any)
-	if len(path) == 1 || !isObject {
-		if len(path) == 1 {
-			to[path[0]] = v
-		}
+	if len(path) == 1 {
+		to[path[0]] = v
+		return
+	}
+	next, ok := v.(map[string]any)
+	if !ok {
 		return
 	}
 	sub, ok := to[path[0]].(map[string]any)
 	if !ok {
 		sub = map[string]any{}
+	}
+	if keep(next, sub, path[1:]); len(sub) > 0 {
 		to[path[0]] = sub
 	}
-	keep(next, sub, path[1:])
 }
 
 // each is of for a page.

@@ -35,7 +35,8 @@ func (a *API) listUsers(c edge.Call) (edge.Reply, error) {
 		if err != nil {
 			return edge.Reply{}, err
 		}
-		l.Where = append(l.Where, condition)
+		// A search may speak of the state, which would bring back those who ended.
+		l.Where = append(l.Where, condition, query.Where("state", query.Ne, string(directory.UserDeleted)))
 	}
 	page, err := a.Directory.Users(c.Context(), c.Actor, l.Query)
 	if err != nil {

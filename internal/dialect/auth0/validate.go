@@ -134,7 +134,7 @@ func (s shape) checkArray(v []any, path string) string {
 func (s shape) checkObject(v map[string]any, path string) string {
 	for _, name := range s.required {
 		if _, ok := v[name]; !ok {
-			return "Missing required property: " + join(path, name)
+			return "Missing required property: " + name + onProperty(path)
 		}
 	}
 	if s.keys > 0 && len(v) > s.keys {

@@ -1,0 +1,123 @@
+package auth0
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"guildhall/internal/credential"
+	"guildhall/internal/dialect/dialecttest"
+	"guildhall/internal/edge"
+	"guildhall/internal/edge/edgetest"
+	"guildhall/internal/id"
+)
+
+// A bench is the dialect on a rig, with a client that has every scope.
+type bench struct {
+	*dialecttest.Rig
+	api              *API
+	handler          http.Handler
+	clientID, secret string
+}
+
+func newBench(t testing.TB) *bench {
+	t.Helper()
+	b := &bench{Rig: dialecttest.New(t)}
+	b.Edge.Limiter = &edge.Limiter{Rates: map[string]edge.Rate{scheme: {Count: 100_000, Per: time.Minute}}, Now: time.Now}
+	b.api = &API{
+		Directory: b.Directory, Credentials: b.Credentials, Tokens: b.Tokens, Now: time.Now,
+		Origins: func(realm id.ID) []string {
+			if realm == b.Realm.ID {
+				return []string{dialecttest.Origin, "http://guildhall.test:8080"}
+			}
+			return []string{"https://other.test"}
+		},
+		Realm: func(*http.Request) (id.ID, bool) { return b.Realm.ID, true },
+	}
+	b.handler = b.Handler(b.api)
+	b.clientID, b.secret = b.Client(t, scheme, credential.Application{
+		Name: "All", Claims: Scopes(), Audiences: []string{"https://api.example.com"},
+	})
+	return b
+}
+
+// token gets a token over the wire, narrowed to scopes when some are named.
+func (b *bench) token(t testing.TB, scopes ...string) string {
+	t.Helper()
+	form := url.Values{
+		"grant_type": {clientCredentials}, "client_id": {b.clientID}, "client_secret": {b.secret},
+		"audience": {dialecttest.Origin + apiPath}, "scope": {strings.Join(scopes, " ")},
+	}
+	r := httptest.NewRequest("POST", "/oauth/token", strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	b.handler.ServeHTTP(w, r)
+	var answer tokenJSON
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != http.StatusOK {
+		t.Fatalf("get a token: %d %s", w.Code, w.Body)
+	}
+	return answer.AccessToken
+}
+
+// do sends one request with a token and gives the answer.
+func (b *bench) do(t testing.TB, token, method, target, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	w := httptest.NewRecorder()
+	b.handler.ServeHTTP(w, r)
+	return w
+}
+
+// made sends a request that must succeed and decodes its answer.
+func (b *bench) made(t testing.TB, token, method, target, body string) map[string]any {
+	t.Helper()
+	w := b.do(t, token, method, target, body)
+	if w.Code >= 300 {
+		t.Fatalf("%s %s: %d %s", method, target, w.Code, w.Body)
+	}
+	out := map[string]any{}
+	if w.Body.Len() > 0 {
+		if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
+			t.Fatalf("%s %s: %v: %s", method, target, err, w.Body)
+		}
+	}
+	return out
+}
+
+func TestExchanges(t *testing.T) {
+	edgetest.Run(t, "testdata/*.txtar", func(t *testing.T) (http.Handler, map[string]string) {
+		b := newBench(t)
+		other := b.NewRealm(t, "Other")
+		names := map[string]string{
+			"token": b.token(t), "client": b.clientID, "secret": b.secret, "origin": dialecttest.Origin,
+			"noscopes": b.token(t, "read:resource_servers"), "default": organizationPrefix + id.For(b.Realm.ID, id.Organization).Base62(b.Realm.Default),
+			"foreign":   organizationPrefix + id.For(other.ID, id.Organization).Base62(other.Default),
+			"membersee": b.token(t, "read:organization_members"),
+			"summary":   b.token(t, "read:organizations_summary"),
+			"appwriter": b.token(t, "update:users_app_metadata"),
+			"creator":   b.token(t, "create:organizations"),
+			"spoiled":   spoiled(b.token(t)),
+		}
+		return b.handler, names
+	})
+}
+
+// spoiled keeps a token's claims and breaks its signature.
+func spoiled(token string) string {
+	at := strings.LastIndexByte(token, '.') + 10
+	swap := byte('A')
+	if token[at] == 'A' {
+		swap = 'B'
+	}
+	return token[:at] + string(swap) + token[at+1:]
+}
