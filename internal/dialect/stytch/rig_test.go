@@ -25,7 +25,9 @@ func open(t testing.TB) (*dialecttest.Rig, http.Handler, map[string]string) {
 		realm, err := r.Realms.Realm(ctx, r.System, i)
 		return realm.Name, err
 	}}
-	return r, r.Handler(a), map[string]string{"project": projectID, "secret": secret}
+	return r, r.Handler(a), map[string]string{
+		"project": projectID, "secret": secret, "default": "organization-test-" + id.For(r.Realm.ID, id.Organization).UUID(r.Realm.Default),
+	}
 }
 
 func TestExchanges(t *testing.T) {
