@@ -33,7 +33,7 @@ func (s *Server) handler() http.Handler {
 	st := &stytch.API{Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, RealmName: s.realmName}
 	mount(st.Prefixes(), s.edge.Handler(st))
 	sj := &ssojet.API{Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, Origins: origins, RealmAt: s.Realms.At}
-	mount(sj.Prefixes(), ssojet.Handler(s.edge.Handler(sj)))
+	mount(sj.Prefixes(), ssojet.Spellings(s.edge.Handler(sj)))
 	tr := &truto.API{Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, Now: time.Now}
 	mount(tr.Prefixes(), s.edge.Handler(tr))
 	z := &zitadel.API{Directory: s.Directory, Projects: s.Projects, Credentials: s.Credentials, Realms: s.Realms, Now: time.Now}
