@@ -12,11 +12,11 @@ import (
 // Dialects lists the dialects that imitate a vendor, each with the routes it really mounts.
 func Dialects() []Dialect {
 	return []Dialect{
-		{Folder: "auth0", Title: "Auth0", List: auth0.Operations},
-		{Folder: "stytch", Title: "Stytch B2B", List: stytch.Operations},
+		{Folder: "auth0", Title: "Auth0", List: auth0.Operations, Routes: mounted(new(auth0.API).Routes())},
+		{Folder: "stytch", Title: "Stytch B2B", List: stytch.Operations, Routes: mounted(new(stytch.API).Routes())},
 		{Folder: "zitadel", Title: "ZITADEL", List: zitadel.Operations},
-		{Folder: "ssojet", Title: "SSOJet", List: ssojet.Operations},
-		{Folder: "truto", Title: "Truto", List: truto.Operations},
+		{Folder: "ssojet", Title: "SSOJet", List: ssojet.Operations, Routes: mounted(new(ssojet.API).Routes())},
+		{Folder: "truto", Title: "Truto", List: truto.Operations, Routes: mounted(new(truto.API).Routes())},
 	}
 }
 
