@@ -10,7 +10,6 @@ import (
 	"guildhall/internal/access"
 	"guildhall/internal/credential"
 	"guildhall/internal/edge"
-	"guildhall/internal/fault"
 	"guildhall/internal/id"
 )
 
@@ -79,7 +78,7 @@ func (a *API) authenticateAccount(ctx context.Context, raw string) (access.Actor
 		return access.Actor{}, credential.ErrCredential
 	}
 	account, err := a.Credentials.IntegratedAccount(ctx, access.System(v.Realm), i)
-	if fault.KindOf(err) == fault.NotFound {
+	if missing(err) {
 		return access.Actor{}, credential.ErrCredential
 	}
 	if err != nil {

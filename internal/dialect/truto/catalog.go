@@ -149,7 +149,7 @@ func (a *API) capabilities(c call) (record, error) {
 		return nil, err
 	}
 	var methods []string
-	for _, v := range c.params.list("methods") {
+	for _, v := range c.params.at("methods").plain() {
 		methods = append(methods, strings.Split(v, ",")...)
 	}
 	unified := []record{}

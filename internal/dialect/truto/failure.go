@@ -57,12 +57,26 @@ func (a *API) Failure(f *fault.Error, c edge.Call) edge.Reply {
 	}
 	body := record{{"statusCode", status}, {"error", http.StatusText(status)}, {"message", sentence(f.Text)}}
 	if f.Field != "" {
-		body = append(body, field{"details", record{{"failures", []record{{{"field", f.Field}, {"message", sentence(f.Text)}}}}}})
+		body = append(body, field{"details", record{{"failures", []record{{{"field", wireField(f.Field)}, {"message", sentence(f.Text)}}}}}})
 	}
 	if insight := insightOf(f); insight != nil && strings.HasPrefix(c.Request.URL.Path, "/unified/") {
 		body = append(body, field{"truto_error_insight", insight})
 	}
 	return edge.Reply{Status: status, Header: failureHeader(f, status), Body: body}
+}
+
+// wireFields are the domain's names of fields that this wire calls otherwise.
+var wireFields = map[string]string{
+	"key": "name", "email": "emails", "phone": "phones", "given_name": "first_name", "family_name": "last_name", "picture": "avatar",
+	"language": "languages", "slug": "remote_data.slug", "display_name": "remote_data.display_name", "public_metadata": "remote_data.public_metadata",
+	"nickname": "remote_data.nickname",
+}
+
+func wireField(name string) string {
+	if wire, ok := wireFields[name]; ok {
+		return wire
+	}
+	return name
 }
 
 func failureHeader(f *fault.Error, status int) http.Header {
@@ -106,9 +120,11 @@ func insightOf(f *fault.Error) record {
 	return nil
 }
 
-// sentence begins a text of the domain with a capital letter.
+// sentence begins a text with a capital letter, unless it begins with the name of
+// a parameter.
 func sentence(s string) string {
-	if s == "" || s[0] < 'a' || s[0] > 'z' {
+	word, _, _ := strings.Cut(s, " ")
+	if s == "" || s[0] < 'a' || s[0] > 'z' || strings.ContainsAny(word, "_[") {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]

@@ -34,17 +34,14 @@ func conditions(p params, filters []filter) (where []query.Condition, err error)
 	return where, nil
 }
 
+// maxValues bounds the values of one filter.
+const maxValues = 200
+
 func (f filter) conditions(p params) (where []query.Condition, err error) {
 	if f.inner != "" {
 		p = p.opened(f.inner)
 	}
-	if items := p.items(); len(items) == 1 && len(items[0].values) == 1 && items[0].values[0] == "" && len(p.fields) == 0 {
-		return nil, nil // an option the client left unset
-	} else if len(items) > 0 {
-		var values []string
-		for _, item := range items {
-			values = append(values, item.values...)
-		}
+	if values := p.plain(); len(values) > 1 || len(values) == 1 && values[0] != "" { // one empty value is an option left unset
 		c, err := f.oneOf(values)
 		if err != nil {
 			return nil, err
@@ -52,7 +49,7 @@ func (f filter) conditions(p params) (where []query.Condition, err error) {
 		where = append(where, c)
 	}
 	for _, op := range p.keys() {
-		c, err := f.compare(op, p.at(op))
+		c, err := f.compare(op, p.at(op).plain())
 		if err != nil {
 			return nil, err
 		}
@@ -62,13 +59,9 @@ func (f filter) conditions(p params) (where []query.Condition, err error) {
 }
 
 // compare reads "field[op]=value".
-func (f filter) compare(op string, p params) (query.Condition, error) {
-	var values []string
-	for _, item := range p.items() {
-		values = append(values, item.values...)
-	}
+func (f filter) compare(op string, values []string) (c query.Condition, err error) {
 	if len(values) == 0 {
-		return query.Condition{}, invalidParameter(f.name, "%s[%s] needs a value", f.name, op)
+		return c, invalidParameter(f.name, "%s[%s] needs a value", f.name, op)
 	}
 	switch {
 	case op == "in":
@@ -77,30 +70,28 @@ func (f filter) compare(op string, p params) (query.Condition, error) {
 		}
 		return f.oneOf(values)
 	case len(values) > 1:
-		return query.Condition{}, invalidParameter(f.name, "%s[%s] takes one value", f.name, op)
+		return c, invalidParameter(f.name, "%s[%s] takes one value", f.name, op)
 	case op == "eq":
 		return f.equal(values[0])
 	case f.time && slices.Contains([]string{"gt", "gte", "lt", "lte"}, op):
 		from, to, err := moment(f.name, values[0])
-		if err != nil {
-			return query.Condition{}, err
-		}
-		return beside(f.field, op, from, to), nil
+		return beside(f.field, op, from, to), err
 	}
-	return query.Condition{}, invalidParameter(f.name, "%s cannot be compared by %q", f.name, op)
+	return c, invalidParameter(f.name, "%s cannot be compared by %q", f.name, op)
 }
 
-func (f filter) oneOf(values []string) (query.Condition, error) {
-	each := make([]query.Condition, 0, len(values))
-	for _, v := range values {
-		c, err := f.equal(v)
-		if err != nil {
+func (f filter) oneOf(values []string) (c query.Condition, err error) {
+	switch {
+	case len(values) == 1:
+		return f.equal(values[0])
+	case len(values) > maxValues:
+		return c, invalidParameter(f.name, "%s takes at most %d values", f.name, maxValues)
+	}
+	each := make([]query.Condition, len(values))
+	for i, v := range values {
+		if each[i], err = f.equal(v); err != nil {
 			return c, err
 		}
-		each = append(each, c)
-	}
-	if len(each) == 1 {
-		return each[0], nil
 	}
 	return query.Any(each...), nil
 }
@@ -155,7 +146,7 @@ func order(p params, fields map[string]string) (by string, desc bool, err error)
 	p = p.at("sort_by")
 	names := p.keys()
 	switch {
-	case p.empty() || len(names) == 0 && len(p.values) == 1 && p.values[0] == "":
+	case len(names) == 0 && (len(p.values) == 0 || len(p.values) == 1 && p.values[0] == ""):
 		return "", false, nil
 	case len(names)+len(p.values) != 1:
 		return "", false, invalidParameter("sort_by", "sort_by takes one field")

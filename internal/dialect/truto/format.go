@@ -23,6 +23,9 @@ const (
 
 var formats = []string{formatUnified, formatRaw, formatNormalized, formatStream, formatDebug}
 
+// maxExcluded bounds how many fields can be left out; no object has as many.
+const maxExcluded = 100
+
 // A shape is what a caller wants an answer to look like.
 type shape struct {
 	format  string
@@ -44,8 +47,11 @@ func readShape(p params) (s shape, err error) {
 	if s.bare, err = p.flag("truto_ignore_remote_data"); err != nil {
 		return s, err
 	}
-	for _, v := range p.list("truto_exclude_fields") {
+	for _, v := range p.at("truto_exclude_fields").plain() {
 		s.exclude = append(s.exclude, strings.Split(v, ",")...)
+	}
+	if len(s.exclude) > maxExcluded {
+		return s, invalidParameter("truto_exclude_fields", "truto_exclude_fields takes at most %d names", maxExcluded)
 	}
 	s.keyBy, err = p.text("truto_key_by")
 	return s, err

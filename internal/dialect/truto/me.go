@@ -17,9 +17,9 @@ func (a *API) me(c call) (edge.Reply, error) {
 		}
 		return a.show(c, person{User: u})
 	}
-	program, t := person{User: directory.User{Kind: directory.Machine, State: directory.UserActive, Name: c.Actor.Subject}}, &tie{}
-	program.Alias = aliasScheme + c.Actor.Subject
-	program.Public, program.CreatedAt = nil, c.account.CreatedAt
+	program, t := person{User: directory.User{
+		Kind: directory.Machine, State: directory.UserActive, Name: c.Actor.Subject, Alias: aliasScheme + c.Actor.Subject,
+	}}, &tie{}
 	if c.within != id.None {
 		page, err := a.Directory.Organizations(c.ctx(), c.by, query.Query{Where: []query.Condition{query.Is("id", c.within)}, Limit: 1})
 		if err != nil {

@@ -78,8 +78,6 @@ func (p params) at(name string) params {
 	return params{}
 }
 
-func (p params) empty() bool { return len(p.values) == 0 && len(p.fields) == 0 }
-
 // text gives a parameter that may be sent once; an empty one counts as absent,
 // since clients send their unset options so.
 func (p params) text(name string) (string, error) {
@@ -158,10 +156,10 @@ func (p params) opened(inner string) params {
 	return out
 }
 
-// list gives the plain values under a name.
-func (p params) list(name string) []string {
+// plain gives the plain values of the list under p.
+func (p params) plain() []string {
 	var out []string
-	for _, item := range p.at(name).items() {
+	for _, item := range p.items() {
 		out = append(out, item.values...)
 	}
 	return out

@@ -3,7 +3,6 @@ package truto
 import (
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
-	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
 )
@@ -126,7 +125,7 @@ func (a *API) assign(c call) (p person, role directory.Role, in id.ID, err error
 		return p, role, in, errMissingBody.With([]string{"user_id", "role_id"}).Saying("user_id and role_id are required")
 	}
 	if p, err = a.find(c, user); err != nil {
-		if fault.KindOf(err) == fault.NotFound {
+		if missing(err) {
 			err = errUnknownObject.On("user_id").Saying("the user does not exist")
 		}
 		return p, role, in, err

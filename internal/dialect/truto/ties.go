@@ -23,9 +23,12 @@ type heldRole struct {
 	in id.ID
 }
 
+// tiePages bounds how many pages of memberships one answer looks at.
+const tiePages = 10
+
 // ties fetches what the users of one page are connected with, as far as the
-// caller may see it, in a handful of queries for all of them. It looks at so many
-// memberships at most; partial tells that there are more.
+// caller may see it, in a handful of queries for all of them. Partial tells that
+// there is more than it looked at.
 func (a *API) ties(c call, users []id.ID) (of map[id.ID]*tie, partial bool, err error) {
 	of = make(map[id.ID]*tie, len(users))
 	for _, u := range users {
@@ -34,70 +37,96 @@ func (a *API) ties(c call, users []id.ID) (of map[id.ID]*tie, partial bool, err 
 	if len(users) == 0 || !c.by.CanSomewhere(access.MemberRead) {
 		return of, false, nil
 	}
-	ofThese := query.OneOf("user_id", users)
-	page, err := a.Directory.MembersOf(c.ctx(), c.by, nil, query.Query{Where: []query.Condition{ofThese}, Limit: query.MaxLimit})
+	these := query.OneOf("user_id", users)
+	members, more, err := collect(func(q query.Query) (query.Page[directory.Membership], error) {
+		return a.Directory.MembersOf(c.ctx(), c.by, nil, q)
+	}, these)
 	if err != nil {
 		return of, false, err
 	}
-	if err := a.tieOrganizations(c, of, page.Items); err != nil {
+	if err := a.tieOrganizations(c, of, members); err != nil {
 		return of, false, err
 	}
-	assigned, more, err := a.assignments(c, ofThese, page.Items)
+	assigned, evenMore, err := a.assignments(c, these, members)
 	if err != nil {
 		return of, false, err
 	}
-	return of, page.Next != nil || more, a.tieRoles(c, of, assigned)
+	return of, more || evenMore, a.tieRoles(c, of, assigned)
+}
+
+// collect fetches so many pages at most; more tells that there are others.
+func collect[T any](fetch func(query.Query) (query.Page[T], error), where ...query.Condition) (all []T, more bool, err error) {
+	q := query.Query{Where: where, Limit: query.MaxLimit}
+	for range tiePages {
+		page, err := fetch(q)
+		if err != nil {
+			return nil, false, err
+		}
+		all = append(all, page.Items...)
+		if page.Next == nil {
+			return all, false, nil
+		}
+		q.After = page.Next
+	}
+	return all, true, nil
+}
+
+// lookup fetches objects by id, in as many queries as it takes.
+func lookup[T interface{ Ident() id.ID }](ids []id.ID, fetch func(query.Query) (query.Page[T], error)) (map[id.ID]T, error) {
+	found := make(map[id.ID]T, len(ids))
+	for chunk := range slices.Chunk(ids, query.MaxLimit) {
+		page, err := fetch(query.Query{Where: []query.Condition{query.OneOf("id", chunk)}, Limit: query.MaxLimit})
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range page.Items {
+			found[t.Ident()] = t
+		}
+	}
+	return found, nil
 }
 
 func (a *API) tieOrganizations(c call, of map[id.ID]*tie, members []directory.Membership) error {
-	if len(members) == 0 {
-		return nil
-	}
 	ids := distinct(members, func(m directory.Membership) id.ID { return m.Member.Organization })
-	page, err := a.Directory.Organizations(c.ctx(), c.by, query.Query{Where: []query.Condition{query.OneOf("id", ids)}, Limit: query.MaxLimit})
-	if err != nil {
-		return err
-	}
+	found, err := lookup(ids, func(q query.Query) (query.Page[directory.Organization], error) {
+		return a.Directory.Organizations(c.ctx(), c.by, q)
+	})
 	for _, m := range members {
 		t := of[m.User]
 		t.factor = t.factor || m.MFAEnrolled
-		if i := slices.IndexFunc(page.Items, func(o directory.Organization) bool { return o.ID == m.Member.Organization }); i >= 0 {
-			t.organizations = append(t.organizations, page.Items[i])
+		if o, ok := found[m.Member.Organization]; ok {
+			t.organizations = append(t.organizations, o)
 		}
 	}
-	return nil
+	return err
 }
 
 // assignments gives the roles of the memberships, and those in the realm for a
 // caller who sees it.
 func (a *API) assignments(c call, users query.Condition, members []directory.Membership) (found []directory.RoleAssignment, more bool, err error) {
+	if c.within == id.None {
+		found, more, err = collect(func(q query.Query) (query.Page[directory.RoleAssignment], error) {
+			return a.Directory.RoleAssignments(c.ctx(), c.by, q)
+		}, users, query.Is("organization_id", id.None))
+	}
 	for _, m := range members {
 		found = append(found, m.Roles...)
 	}
-	if c.within != id.None {
-		return found, false, nil
-	}
-	page, err := a.Directory.RoleAssignments(c.ctx(), c.by, query.Query{
-		Where: []query.Condition{users, query.Is("organization_id", id.None)}, Limit: query.MaxLimit,
-	})
-	return append(found, page.Items...), page.Next != nil, err
+	return found, more, err
 }
 
 func (a *API) tieRoles(c call, of map[id.ID]*tie, assigned []directory.RoleAssignment) error {
-	if len(assigned) == 0 || !c.by.CanSomewhere(access.RoleRead) {
+	if !c.by.CanSomewhere(access.RoleRead) {
 		return nil
 	}
 	ids := distinct(assigned, func(a directory.RoleAssignment) id.ID { return a.Role })
-	page, err := a.Directory.Roles(c.ctx(), c.by, query.Query{Where: []query.Condition{query.OneOf("id", ids)}, Limit: query.MaxLimit})
-	if err != nil {
-		return err
-	}
+	found, err := lookup(ids, func(q query.Query) (query.Page[directory.Role], error) { return a.Directory.Roles(c.ctx(), c.by, q) })
 	for _, s := range assigned {
-		if i := slices.IndexFunc(page.Items, func(r directory.Role) bool { return r.ID == s.Role }); i >= 0 {
-			of[s.User].roles = append(of[s.User].roles, heldRole{page.Items[i], s.Organization})
+		if r, ok := found[s.Role]; ok {
+			of[s.User].roles = append(of[s.User].roles, heldRole{r, s.Organization})
 		}
 	}
-	return nil
+	return err
 }
 
 func distinct[T any](items []T, of func(T) id.ID) []id.ID {

@@ -2,6 +2,8 @@ package truto
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"guildhall/internal/access"
@@ -66,4 +68,13 @@ func TestExchanges(t *testing.T) {
 		w := newWorld(t)
 		return w.Handler(w.api), w.names
 	})
+}
+
+// send makes a request with one of the world's tokens.
+func (w *world) send(h http.Handler, method, target, token, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+w.names[token])
+	answer := httptest.NewRecorder()
+	h.ServeHTTP(answer, r)
+	return answer
 }

@@ -1,6 +1,7 @@
 package truto
 
 import (
+	"slices"
 	"strings"
 
 	"guildhall/internal/directory"
@@ -163,20 +164,40 @@ func (b userBody) kind() (directory.UserKind, error) {
 	return "", fault.Invalidf("type", "type must be end_user, service-account or user")
 }
 
-// A placement is where a new user becomes a member, with which roles. The key
-// id.None holds the roles in the realm.
-type placement map[id.ID][]id.ID
+// A placement is where a new user becomes a member, with which roles, in the
+// order of the request; without an organization it holds the roles in the realm.
+type placement []place
+
+type place struct {
+	organization id.ID
+	roles        []id.ID
+}
+
+// at gives the place in an organization, or nil.
+func (p placement) at(organization id.ID) *place {
+	for i := range p {
+		if p[i].organization == organization {
+			return &p[i]
+		}
+	}
+	return nil
+}
+
+// join adds an organization once.
+func (p *placement) join(organization id.ID) {
+	if p.at(organization) == nil {
+		*p = append(*p, place{organization: organization})
+	}
+}
 
 // place reads the organizations and roles of a new user and makes sure that the
 // caller can see them all, so that nothing is written when one is wrong.
-func (a *API) place(c call, b userBody) (placement, error) {
+func (a *API) place(c call, b userBody) (in placement, err error) {
 	if len(b.Groups) > 0 || b.Group.value != nil {
 		return nil, errUnknownObject.On("groups").Saying("the directory has no groups")
 	}
-	spelled := append(b.Organizations, b.Workspaces...)
-	for _, s := range []string{b.OrganizationID, b.WorkspaceID} {
-		spelled = append(spelled, reference(s))
-	}
+	spelled := append(slices.Clone(b.Organizations), b.Workspaces...)
+	spelled = append(spelled, reference(b.OrganizationID), reference(b.WorkspaceID))
 	for _, name := range []string{"organization_id", "workspace_id"} {
 		s, err := c.params.text(name)
 		if err != nil {
@@ -184,9 +205,8 @@ func (a *API) place(c call, b userBody) (placement, error) {
 		}
 		spelled = append(spelled, reference(s))
 	}
-	in := placement{}
 	if c.within != id.None {
-		in[c.within] = nil
+		in.join(c.within)
 	}
 	for _, s := range spelled {
 		if s == "" {
@@ -196,9 +216,47 @@ func (a *API) place(c call, b userBody) (placement, error) {
 		if err != nil {
 			return nil, err
 		}
-		in[i] = nil
+		in.join(i)
 	}
-	return in, a.placeRoles(c, in, b.Roles)
+	if len(in) == 0 && len(b.Roles) > 0 {
+		in.join(id.None)
+	}
+	for _, r := range b.Roles {
+		if err := a.placeRole(c, in, r); err != nil {
+			return nil, err
+		}
+	}
+	return in, nil
+}
+
+// placeRole adds a role where the request says, or at every place there is.
+func (a *API) placeRole(c call, in placement, r roleBody) error {
+	role, err := a.seenRole(c, r.ID)
+	if err != nil {
+		return err
+	}
+	at := in
+	if r.Organization != "" {
+		i, err := a.seenOrganization(c, string(r.Organization))
+		if err != nil {
+			return err
+		}
+		one := in.at(i)
+		if one == nil {
+			return errUnknownObject.On("roles").Saying("the role is in an organization that the user does not join")
+		}
+		one.roles, at = append(one.roles, role.ID), nil
+		if role.Organization != id.None && role.Organization != i {
+			return errUnknownObject.On("roles").Saying("the role does not exist")
+		}
+	}
+	for i := range at {
+		if role.Organization != id.None && role.Organization != at[i].organization {
+			return errUnknownObject.On("roles").Saying("the role does not exist")
+		}
+		at[i].roles = append(at[i].roles, role.ID)
+	}
+	return nil
 }
 
 // seenOrganization finds an organization that a body names.
@@ -207,44 +265,10 @@ func (a *API) seenOrganization(c call, spelled string) (id.ID, error) {
 	if err == nil {
 		_, err = a.Directory.Organization(c.ctx(), c.by, i)
 	}
-	if fault.KindOf(err) == fault.NotFound && err != nil {
+	if missing(err) {
 		return id.None, errUnknownObject.On("organizations").Saying("the organization does not exist")
 	}
 	return i, err
-}
-
-func (a *API) placeRoles(c call, in placement, roles []roleBody) error {
-	everywhere := make([]id.ID, 0, len(in))
-	for i := range in {
-		everywhere = append(everywhere, i)
-	}
-	if len(everywhere) == 0 {
-		everywhere = []id.ID{id.None}
-	}
-	for _, r := range roles {
-		role, err := a.seenRole(c, r.ID)
-		if err != nil {
-			return err
-		}
-		at := everywhere
-		if r.Organization != "" {
-			i, err := a.seenOrganization(c, string(r.Organization))
-			if err != nil {
-				return err
-			}
-			if _, member := in[i]; !member {
-				return errUnknownObject.On("roles").Saying("the role is in an organization that the user does not join")
-			}
-			at = []id.ID{i}
-		}
-		for _, i := range at {
-			if role.Organization != id.None && role.Organization != i {
-				return errUnknownObject.On("roles").Saying("the role does not exist")
-			}
-			in[i] = append(in[i], role.ID)
-		}
-	}
-	return nil
 }
 
 // seenRole finds a role that a body names.
@@ -253,8 +277,11 @@ func (a *API) seenRole(c call, spelled string) (r directory.Role, err error) {
 	if err == nil {
 		r, err = a.Directory.Role(c.ctx(), c.by, i)
 	}
-	if fault.KindOf(err) == fault.NotFound && err != nil {
+	if missing(err) {
 		return r, errUnknownObject.On("roles").Saying("the role does not exist")
 	}
 	return r, err
 }
+
+// missing reports an object that does not exist.
+func missing(err error) bool { return err != nil && fault.KindOf(err) == fault.NotFound }

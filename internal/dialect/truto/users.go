@@ -83,8 +83,7 @@ func (a *API) newUser(c call, body userBody) (n directory.NewUser, in placement,
 		return n, nil, err
 	}
 	if n.Home = c.within; n.Home != id.None {
-		n.Roles = in[n.Home]
-		delete(in, n.Home)
+		n.Roles, in = in[0].roles, in[1:] // the one organization in sight comes first
 		n.Member.State = directory.MemberActive
 		if n.State == directory.UserInitial {
 			n.Member.State = directory.MemberInvited
@@ -104,12 +103,12 @@ func (a *API) settle(c call, u directory.User, in placement) error {
 	if u.State == directory.UserInitial {
 		state = directory.MemberInvited
 	}
-	for organization, roles := range in {
+	for _, p := range in {
 		var err error
-		if organization == id.None {
-			err = a.Directory.AssignRoles(c.ctx(), c.by, id.None, u.ID, roles)
+		if p.organization == id.None {
+			err = a.Directory.AssignRoles(c.ctx(), c.by, id.None, u.ID, p.roles)
 		} else {
-			_, err = a.Directory.AddMember(c.ctx(), c.by, directory.Member{Organization: organization, User: u.ID, State: state}, roles)
+			_, err = a.Directory.AddMember(c.ctx(), c.by, directory.Member{Organization: p.organization, User: u.ID, State: state}, p.roles)
 		}
 		if err != nil {
 			_, undo := a.Directory.DeleteUser(context.WithoutCancel(c.ctx()), access.System(c.by.Realm), u.ID, erasure.Options{Users: erasure.Erase})
