@@ -115,7 +115,7 @@ var members = &table[directory.Member]{
 		"user.email_key": ofPerson("members", "email_key"), "user.name_key": ofPerson("members", "name_key"),
 		"user.name": ofPerson("members", "name"), "user.phone": ofPerson("members", "phone"), "user.state": ofPerson("members", "state"),
 		"user.kind": ofPerson("members", "kind"), "user.external_id": ofPerson("members", "external_id"),
-		"user.created_at": ofPerson("members", "created_at"), "user.username_key": ofPerson("members", "username_key"),
+		"user.created_at": ofPerson("members", "created_at"), "user.updated_at": ofPerson("members", "updated_at"), "user.username_key": ofPerson("members", "username_key"),
 		"user.home_id": ofPerson("members", "home_id"), "user.email_verified": ofPerson("members", "email_verified"),
 		"user.given_name": ofPerson("members", "given_name"), "user.family_name": ofPerson("members", "family_name"),
 		"breakglass":   "CASE WHEN replace(members.details, '\"breakglass\":true', '') <> members.details THEN 1 ELSE 0 END",
