@@ -29,9 +29,9 @@ type BulkPerson struct {
 	Organizations []id.ID
 }
 
-// rowsPerInsert keeps a statement below the engines' limits on parameters
-// (65535 on PostgreSQL, 32766 on SQLite).
-const rowsPerInsert = 100
+// rowsPerInsert is how many rows a statement writes: few, since drivers look up
+// each parameter among all, but enough to save round trips.
+const rowsPerInsert = 20
 
 // AddPeople writes users and their memberships in one transaction in the
 // background. The organizations are held, so that none is deleted meanwhile.

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -34,6 +36,35 @@ type statements struct {
 	prepare func(ctx context.Context, text string) (*sql.Stmt, error)
 	mu      sync.RWMutex
 	by      map[string]*sql.Stmt
+}
+
+func newStatements(on interface {
+	PrepareContext(ctx context.Context, text string) (*sql.Stmt, error)
+}) *statements {
+	return &statements{
+		by: map[string]*sql.Stmt{},
+		prepare: func(ctx context.Context, text string) (*sql.Stmt, error) {
+			return on.PrepareContext(ctx, positional(text))
+		},
+	}
+}
+
+var placeholder = regexp.MustCompile(`\$[0-9]+`)
+
+// positional spells $1, $2, $3 as question marks when they stand in order, once
+// each. The driver looks a numbered parameter up among all the others, by text,
+// at every execution.
+func positional(text string) string {
+	n, ordered := 0, true
+	out := placeholder.ReplaceAllStringFunc(text, func(m string) string {
+		n++
+		ordered = ordered && m[1:] == strconv.Itoa(n)
+		return "?"
+	})
+	if !ordered {
+		return text
+	}
+	return out
 }
 
 func (s *statements) get(ctx context.Context, text string) (stmt *sql.Stmt, once bool, err error) {
@@ -116,8 +147,8 @@ func openEmbedded(ctx context.Context, folder string, durable bool, log *slog.Lo
 	if err != nil {
 		return e, err
 	}
-	e.writer = &statements{prepare: conn.PrepareContext, by: map[string]*sql.Stmt{}}
-	e.reader = &statements{prepare: read.PrepareContext, by: map[string]*sql.Stmt{}}
+	e.writer = newStatements(conn)
+	e.reader = newStatements(read)
 	go e.checkpoint(checkpoint, log)
 	return e, nil
 }
