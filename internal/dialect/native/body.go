@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	errBody      = fault.New(fault.Invalid, "invalid_body", "", "the body is not valid")
+	errBody      = fault.ErrInvalid
 	errUnknown   = fault.New(fault.Invalid, "unknown_field", "", "the body has fields that the operation does not know")
 	errMediaType = fault.New(fault.Invalid, "unsupported_media_type", "Content-Type", "the body must be application/json")
 )
@@ -169,12 +169,11 @@ func (o *optional[T]) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, &o.value)
 }
 
-// Schema is that of T, or null.
+// Schema is that of T, or null. It is written out in place, since a reference
+// cannot be null.
 func (o optional[T]) Schema(r huma.Registry) *huma.Schema {
-	s := *r.Schema(reflect.TypeFor[T](), true, "")
-	if s.Ref == "" {
-		s.Nullable = true
-	}
+	s := *r.Schema(reflect.TypeFor[T](), false, "")
+	s.Nullable = true
 	return &s
 }
 

@@ -1,7 +1,9 @@
 package native
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -19,13 +21,43 @@ type described struct {
 func (d *described) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := httptest.NewRecorder()
 	method, path := r.Method, r.URL.EscapedPath()
+	asked, err := io.ReadAll(r.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(asked))
 	d.Handler.ServeHTTP(rec, r)
 	for k, v := range rec.Header() {
 		w.Header()[k] = v
 	}
 	w.WriteHeader(rec.Code)
 	_, _ = w.Write(rec.Body.Bytes())
-	checkAnswer(d.t, document(d.t, d.api), method, path, rec)
+	doc := document(d.t, d.api)
+	checkAnswer(d.t, doc, method, path, rec)
+	if rec.Code < 300 && len(asked) > 0 {
+		checkRequest(d.t, doc, method, path, asked)
+	}
+}
+
+// checkRequest holds a body that the server took against the description.
+func checkRequest(t testing.TB, doc map[string]any, method, path string, asked []byte) {
+	t.Helper()
+	described, _ := operationAt(doc, method, path)["requestBody"].(map[string]any)
+	var body any
+	if err := json.Unmarshal(asked, &body); err != nil {
+		t.Errorf("%s %s: took a body that is no JSON: %v", method, path, err)
+		return
+	}
+	if described == nil {
+		if o, ok := body.(map[string]any); !ok || len(o) > 0 {
+			t.Errorf("%s %s: took a body that is not described", method, path)
+		}
+		return
+	}
+	media := described["content"].(map[string]any)["application/json"].(map[string]any)
+	for _, wrong := range (schemas{doc}).mismatches(media["schema"].(map[string]any), body, "request") {
+		t.Errorf("%s %s: %s", method, path, wrong)
+	}
 }
 
 // document is the description as a client would read it.

@@ -68,9 +68,9 @@ func (a *API) once(c edge.Call, answer answerer) (reply edge.Reply, err error) {
 	switch {
 	case err != nil:
 		return reply, err
-	case !claimed && earlier != hash:
+	case !claimed && earlier != hash && earlier != "":
 		return reply, errIdempotencyUsed
-	case !claimed && stored == nil:
+	case !claimed && stored == nil: // or given up at this very moment
 		return reply, errIdempotencyActive
 	case !claimed:
 		return replay(stored, request)

@@ -91,7 +91,7 @@ func owner(c edge.Call, p access.Permission, s string) (id.ID, error) {
 	if s == "" {
 		return id.None, c.Actor.Require(p)
 	}
-	return reference(c, id.Organization, s, directory.ErrOrganizationNotFound.On("organization"))
+	return reference(c, id.Organization, s, directory.ErrOrganizationNotFound)
 }
 
 func references(c edge.Call, kind id.Kind, spelled []string, missing error) ([]id.ID, error) {

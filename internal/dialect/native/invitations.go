@@ -99,7 +99,7 @@ func (a *API) invite(c edge.Call, in newInvitation) (createdInvitation, error) {
 	if v.Organization, err = organizationOf(c); err != nil {
 		return createdInvitation{}, err
 	}
-	if v.Roles, err = references(c, id.Role, in.Roles, directory.ErrRoleNotFound.On("roles")); err != nil {
+	if v.Roles, err = references(c, id.Role, in.Roles, directory.ErrRoleNotFound); err != nil {
 		return createdInvitation{}, err
 	}
 	if v.ExpiresAt, err = a.future(in.ExpiresAt); err != nil {

@@ -120,10 +120,10 @@ func (a *API) addMember(c edge.Call, in newMember) (member, error) {
 	if m.Organization, err = organizationOf(c); err != nil {
 		return member{}, err
 	}
-	if m.User, err = reference(c, id.User, in.User, directory.ErrUserNotFound.On("user")); err != nil {
+	if m.User, err = reference(c, id.User, in.User, directory.ErrUserNotFound); err != nil {
 		return member{}, err
 	}
-	roles, err := references(c, id.Role, in.Roles, directory.ErrRoleNotFound.On("roles"))
+	roles, err := references(c, id.Role, in.Roles, directory.ErrRoleNotFound)
 	if err != nil {
 		return member{}, err
 	}

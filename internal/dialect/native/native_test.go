@@ -51,14 +51,15 @@ func TestExchanges(t *testing.T) {
 		other := r.NewRealm(t, "Other")
 		first := r.Realm.Default
 		return &described{Handler: r.Handler(a), api: a, t: t}, map[string]string{
-			"all":      bearer(t, r, r.Realm, id.None, AllPermissions),
-			"operator": bearer(t, r, r.Realm, id.None, AllPermissions, realm.Operator),
-			"reader":   bearer(t, r, r.Realm, id.None, string(access.OrganizationRead), string(access.RealmRead)),
-			"confined": bearer(t, r, r.Realm, first, AllPermissions),
-			"foreign":  bearer(t, r, other, id.None, AllPermissions),
-			"default":  spell(r.Realm.ID, id.Organization, first),
-			"realm":    spell(id.None, id.Realm, r.Realm.ID),
-			"other":    spell(id.None, id.Realm, other.ID),
+			"all":       bearer(t, r, r.Realm, id.None, AllPermissions),
+			"operator":  bearer(t, r, r.Realm, id.None, AllPermissions, realm.Operator),
+			"reader":    bearer(t, r, r.Realm, id.None, string(access.OrganizationRead), string(access.RealmRead)),
+			"confined":  bearer(t, r, r.Realm, first, AllPermissions),
+			"foreign":   bearer(t, r, other, id.None, AllPermissions),
+			"bootstrap": "Bearer " + r.Key(t, BootstrapScheme, credential.Key{}),
+			"default":   spell(r.Realm.ID, id.Organization, first),
+			"realm":     spell(id.None, id.Realm, r.Realm.ID),
+			"other":     spell(id.None, id.Realm, other.ID),
 		}
 	})
 }

@@ -173,7 +173,7 @@ func (o operation) describe(r huma.Registry) *huma.Operation {
 	for _, p := range o.allParameters() {
 		d.Parameters = append(d.Parameters, &huma.Param{Name: p.name, In: "query", Description: p.about, Schema: p.schema()})
 	}
-	if o.method == http.MethodPost {
+	if o.repeatable() {
 		d.Parameters = append(d.Parameters, &huma.Param{Ref: "#/components/parameters/" + keyHeader})
 	}
 	if o.versioned {
@@ -242,7 +242,7 @@ func (o operation) success(r huma.Registry) (int, *huma.Response) {
 	if status != http.StatusOK && o.out.Implements(reflect.TypeFor[interface{ location() string }]()) {
 		answer.Headers["Location"] = &huma.Header{Description: "Where the object is.", Schema: text}
 	}
-	if o.method == http.MethodPost {
+	if o.repeatable() {
 		answer.Headers[replayHeader] = &huma.Header{Description: "true when this is the answer to an earlier request with the same key.", Schema: text}
 	}
 	return status, answer

@@ -122,7 +122,7 @@ type parameter struct {
 
 // serve gives the handler of the operation's route.
 func (o operation) serve(a *API) func(edge.Call) (edge.Reply, error) {
-	if o.method == http.MethodPost {
+	if o.repeatable() {
 		return func(c edge.Call) (edge.Reply, error) { return a.once(c, o.answer) }
 	}
 	return func(c edge.Call) (edge.Reply, error) {
@@ -130,6 +130,10 @@ func (o operation) serve(a *API) func(edge.Call) (edge.Reply, error) {
 		return reply, err
 	}
 }
+
+// repeatable reports whether idempotency keys are heeded. They are kept for
+// callers who have proved themselves: others must not make the server write.
+func (o operation) repeatable() bool { return o.method == http.MethodPost && !o.public }
 
 // answer performs the operation. Beside the reply it gives what may be kept of
 // it to repeat it: the same body, less what is shown only once.

@@ -181,7 +181,7 @@ func (a *API) createUser(c edge.Call, in newUser) (user, error) {
 	if n.Home, err = owner(c, access.UserCreate, in.Organization); err != nil {
 		return user{}, err
 	}
-	if n.Roles, err = references(c, id.Role, in.Roles, directory.ErrRoleNotFound.On("roles")); err != nil {
+	if n.Roles, err = references(c, id.Role, in.Roles, directory.ErrRoleNotFound); err != nil {
 		return user{}, err
 	}
 	if n.Home == id.None && len(n.Roles) > 0 {

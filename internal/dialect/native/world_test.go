@@ -1,0 +1,97 @@
+package native
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"guildhall/internal/dialect/dialecttest"
+	"guildhall/internal/id"
+)
+
+// A world is a realm with one object of every kind in an organization of its own.
+type world struct {
+	rig     *dialecttest.Rig
+	api     *API
+	handler http.Handler
+	key     string            // may do everything in the realm
+	ids     map[string]string // by the names that paths have for them
+	ended   string            // an organization that is deleted
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	r := dialecttest.New(t)
+	w := &world{rig: r, api: newAPI(r), key: bearer(t, r, r.Realm, id.None, AllPermissions), ids: map[string]string{}}
+	w.handler = r.Handler(w.api)
+	made := func(name, path, body string) {
+		t.Helper()
+		got := send(w.handler, "POST", prefix+w.fill(path), w.fill(body), "Authorization", w.key)
+		var o struct{ ID string }
+		if err := json.Unmarshal(got.Body.Bytes(), &o); err != nil || o.ID == "" {
+			t.Fatalf("POST %s: %d %s", path, got.Code, got.Body)
+		}
+		w.ids[name] = o.ID
+	}
+	w.ids["realm"] = spell(id.None, id.Realm, r.Realm.ID)
+	w.ids["problem"] = "not_found"
+	made("organization", "/organizations", `{"name":"Gone"}`)
+	w.ended = w.ids["organization"]
+	made("deletion", "/organizations/{organization}/deletion", `{}`)
+	made("organization", "/organizations", `{"name":"Acme","public_metadata":{"a":1}}`)
+	made("role", "/roles", `{"key":"admin","organization":"{organization}"}`)
+	made("user", "/users", `{"email":"ada@example.com","organization":"{organization}","roles":["{role}"]}`)
+	made("invitation", "/organizations/{organization}/invitations", `{"email":"bob@example.com"}`)
+	made("domain", "/organizations/{organization}/domains", `{"domain":"acme.example"}`)
+	made("key", "/keys", `{"name":"own","organization":"{organization}","permissions":["*"]}`)
+	w.ids["member"] = w.ids["user"]
+	return w
+}
+
+// fill puts ids where a path or a body names them.
+func (w *world) fill(s string) string {
+	for name, spelled := range w.ids {
+		s = strings.ReplaceAll(s, "{"+name+"}", spelled)
+	}
+	return s
+}
+
+// dump is everything the realm shows, to compare before and after.
+func (w *world) dump(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	for _, path := range []string{
+		"/organizations", "/users", "/roles", "/deletions", "/keys?organization={organization}", "/organizations/{organization}/members",
+		"/organizations/{organization}/invitations", "/organizations/{organization}/domains", "/organizations/{organization}/members/{user}/roles",
+		"/users/{user}/roles", "/realms/current",
+	} {
+		got := send(w.handler, "GET", prefix+w.fill(path), "", "Authorization", w.key)
+		if got.Code != http.StatusOK {
+			t.Fatalf("GET %s: %d %s", path, got.Code, got.Body)
+		}
+		b.WriteString(path + " " + got.Body.String() + "\n")
+	}
+	return b.String()
+}
+
+// bodies are a body that each operation accepts, in which ids stand by their names.
+var bodies = map[string]string{
+	"organizations.create": `{"name":"x"}`, "organizations.update": `{"name":"x"}`, "organizations.request_deletion": `{}`,
+	"realms.create": `{"name":"x"}`, "realms.create_key": `{"name":"x","permissions":["*"]}`,
+	"users.create": `{"email":"x@example.com","organization":"{organization}"}`, "users.update": `{"name":"x"}`, "users.set_password": `{"password":"x"}`,
+	"users.set_roles": `{"roles":[]}`, "users.add_roles": `{"roles":[]}`,
+	"members.add": `{"user":"{user}"}`, "members.update": `{"state":"pending"}`, "members.set_roles": `{"roles":[]}`, "members.add_roles": `{"roles":["{role}"]}`,
+	"roles.create": `{"key":"x","organization":"{organization}"}`, "roles.update": `{"name":"x"}`,
+	"invitations.create": `{"email":"x@example.com"}`,
+	"domains.create":     `{"domain":"x.example"}`, "domains.update": `{"primary":true}`,
+	"keys.create": `{"name":"x","organization":"{organization}","permissions":["organization:read"]}`,
+}
+
+func TestEveryOperationWithABodyHasASample(t *testing.T) {
+	for _, o := range undocumented().described() {
+		if _, ok := bodies[o.name]; ok != (o.in != nil) {
+			t.Errorf("%s: takes a body: %v, has a sample: %v", o.name, o.in != nil, ok)
+		}
+	}
+}
