@@ -99,6 +99,7 @@ var databaseMay = []string{
 var sqlBuilders = []struct{ file, why string }{
 	{"internal/store/table.go", "names come from the tables declared in code; values are placeholders"},
 	{"internal/store/tables.go", "conditions on columns that are written right there"},
+	{"internal/store/bulk.go", "names come from the tables declared in code; values are placeholders"},
 	{"internal/store/builder.go", "fields are looked up in the tables declared in code; values are placeholders"},
 	{"internal/store/find.go", "the columns of two tables declared in code"},
 	{"internal/store/purge.go", "names come from the declared graph of what owns what; values are placeholders"},
