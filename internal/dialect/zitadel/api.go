@@ -29,6 +29,7 @@ import (
 	"guildhall/internal/dialect/zitadel/wire"
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
+	"guildhall/internal/erasure"
 	"guildhall/internal/project"
 	"guildhall/internal/realm"
 )
@@ -38,6 +39,7 @@ type API struct {
 	Directory   *directory.Service
 	Projects    *project.Service
 	Credentials *credential.Service
+	Deletions   *erasure.Service
 	Realms      *realm.Service
 	Now         func() time.Time
 
@@ -45,6 +47,7 @@ type API struct {
 	server *wire.Server
 	start  sync.Once
 	names  names
+	hosts  hosts
 }
 
 // Name is the word for the dialect in logs and metrics.
@@ -92,7 +95,8 @@ func (a *API) Prefixes() []string {
 type call struct {
 	context.Context
 	caller
-	wire *wire.Call
+	wire  *wire.Call
+	depth int // of the search that is being translated
 }
 
 type callKey struct{}
@@ -114,6 +118,7 @@ func (a *API) endpoints() []wire.Endpoint {
 	var all []wire.Endpoint
 	for _, of := range [][]wire.Endpoint{
 		a.instanceMethods(), a.organizationMethods(), a.organizationV2Methods(), a.organizationBetaMethods(),
+		a.domainMethods(), a.domainV2Methods(), a.metadataMethods(), a.userMethods(), a.userV2Methods(), a.tokenMethods(),
 	} {
 		all = append(all, of...)
 	}

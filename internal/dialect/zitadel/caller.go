@@ -17,7 +17,6 @@ import (
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/project"
-	"guildhall/internal/query"
 )
 
 // A caller is who calls, and in which organization.
@@ -87,13 +86,11 @@ func (a *API) identify(c *call) error {
 	c.Organization = p.Organization
 	c.memberships = claimed(p)
 	if p.User != id.None {
-		page, err := a.Projects.Administrators(c, access.System(p.Realm), query.Query{
-			Where: []query.Condition{query.Is("user_id", p.User)}, Limit: query.MaxLimit,
-		})
+		held, err := a.Projects.AdministratorOf(c, p.Realm, p.User)
 		if err != nil {
 			return err
 		}
-		for _, m := range page.Items {
+		for _, m := range held {
 			c.memberships = append(c.memberships, membershipOf(m))
 		}
 	}
