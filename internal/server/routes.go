@@ -34,7 +34,7 @@ func (s *Server) handler() http.Handler {
 	mount(st.Prefixes(), s.edge.Handler(st))
 	sj := &ssojet.API{Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, Origins: origins, RealmAt: s.Realms.At}
 	mount(sj.Prefixes(), ssojet.Spellings(s.edge.Handler(sj)))
-	tr := &truto.API{Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, Now: time.Now}
+	tr := &truto.API{Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, Realms: s.Realms, Now: time.Now}
 	mount(tr.Prefixes(), s.edge.Handler(tr))
 	z := &zitadel.API{Directory: s.Directory, Projects: s.Projects, Credentials: s.Credentials, Realms: s.Realms, Now: time.Now}
 	mount(z.Prefixes(), z.Handler(s.edge))
