@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -117,7 +118,20 @@ func run(m *testing.M) int {
 	if err := trust(filepath.Join(scratch, "ca.pem"), engines); err != nil {
 		return fail(err)
 	}
-	return m.Run()
+	return max(m.Run(), unclean(engines))
+}
+
+// unclean shows what the servers logged as their own faults; a run with any of them fails, since no client may cause one.
+func unclean(servers []*Server) (code int) {
+	for _, s := range servers {
+		for line := range strings.Lines(s.process.output.String()) {
+			if strings.Contains(line, "level=ERROR") || strings.Contains(line, "panic") {
+				fmt.Fprintf(os.Stderr, "e2e: %s server: %.2000s\n", s.Engine, line)
+				code = 1
+			}
+		}
+	}
+	return code
 }
 
 func fail(err error) int {

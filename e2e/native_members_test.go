@@ -56,9 +56,9 @@ func nativeMemberRoles(t *testing.T, s *Server, org, member, role string) {
 	t.Helper()
 	api, target := native(t, s), nativeRoot+"/organizations/"+org+"/members/"+member
 	equal(t, "roles", len(nativeAll(t, s, "/organizations/"+org+"/members/"+member+"/roles")), 1)
-	api.do("PUT", target+"/roles", map[string]any{"roles": []string{}}).want(t, http.StatusOK)
+	api.do("PUT", target+"/roles", map[string]any{"roles": []string{}}).want(t, http.StatusNoContent)
 	equal(t, "roles after clearing", len(nativeAll(t, s, "/organizations/"+org+"/members/"+member+"/roles")), 0)
-	api.do("POST", target+"/roles", map[string]any{"roles": []string{role}}).want(t, http.StatusOK)
+	api.do("POST", target+"/roles", map[string]any{"roles": []string{role}}).want(t, http.StatusNoContent)
 	api.do("DELETE", target+"/roles/"+role, nil).want(t, http.StatusNoContent)
 }
 

@@ -68,9 +68,9 @@ func TestNativeRunsAnOrganizationFromCreationToDeletion(t *testing.T) {
 		equal(t, "cleared display name", changed["display_name"], nil)
 		wantSameJSON(t, "merged metadata", changed["public_metadata"], map[string]any{"seats": 5.0})
 		wantProblem(t, api.with("If-Match", got.header.Get("ETag")).do("PATCH", target, map[string]any{"name": "late"}),
-			http.StatusPreconditionFailed, "stale")
+			http.StatusPreconditionFailed, "version_conflict")
 		wantProblem(t, api.do("POST", nativeRoot+"/organizations", map[string]any{"name": "x", "slug": strings.ToUpper(name)}),
-			http.StatusConflict, "slug_taken")
+			http.StatusConflict, "organization_slug_taken")
 
 		api.do("DELETE", target, nil).want(t, http.StatusAccepted)
 		for _, method := range []string{"GET", "DELETE"} {
