@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"guildhall/internal/access"
-	"guildhall/internal/directory"
 	"guildhall/internal/edge"
 	"guildhall/internal/id"
 )
@@ -37,8 +36,7 @@ func (a *API) userRoleOperations() []operation {
 	return a.assignmentOperations(roleHolding{
 		name: "users", path: "/users/{user}/roles", whose: "a user in the realm", permission: access.UserRead,
 		of: func(c edge.Call) (id.ID, id.ID, error) {
-			u, err := userOf(c)
-			return id.None, u, err
+			return id.None, userOf(c), nil
 		},
 	})
 }
@@ -91,10 +89,7 @@ func (a *API) assigned(c edge.Call, h roleHolding) (list[role], error) {
 }
 
 func changeRoles(c edge.Call, h roleHolding, spelled []string, change roleOperation) error {
-	roles, err := references(c, id.Role, spelled, directory.ErrRoleNotFound)
-	if err != nil {
-		return err
-	}
+	roles := parseAll(c.Actor.Realm, id.Role, spelled)
 	organization, u, err := h.of(c)
 	if err != nil {
 		return err

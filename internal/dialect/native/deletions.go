@@ -166,10 +166,7 @@ func checkReason(s string) error {
 }
 
 func (a *API) endOrganization(c edge.Call, opts erasure.Options) (deletion, error) {
-	i, err := organizationOf(c)
-	if err != nil {
-		return deletion{}, err
-	}
+	i := organizationOf(c)
 	if opts.Users == "" {
 		opts.Users = erasure.Detach
 	}
@@ -199,10 +196,7 @@ func atVersion[D any](c edge.Call, opts erasure.Options, end func(erasure.Option
 }
 
 func (a *API) deleteUser(c edge.Call) (deletion, error) {
-	i, err := userOf(c)
-	if err != nil {
-		return deletion{}, err
-	}
+	i := userOf(c)
 	reason := c.Query().Get("reason")
 	if err := checkReason(reason); err != nil {
 		return deletion{}, err
@@ -214,10 +208,7 @@ func (a *API) deleteUser(c edge.Call) (deletion, error) {
 }
 
 func (a *API) deletion(c edge.Call) (deletion, error) {
-	i, err := object(c, "deletion", id.Deletion, erasure.ErrDeletionNotFound)
-	if err != nil {
-		return deletion{}, err
-	}
+	i := object(c, "deletion", id.Deletion)
 	d, err := a.Erasure.Deletion(c.Context(), c.Actor, i)
 	return showDeletion(c, d), err
 }

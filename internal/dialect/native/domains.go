@@ -78,10 +78,7 @@ func (a *API) domainOperations() []operation {
 }
 
 func (a *API) domains(c edge.Call, q query.Query) (query.Page[directory.Domain], error) {
-	i, err := organizationOf(c)
-	if err != nil {
-		return query.Page[directory.Domain]{}, err
-	}
+	i := organizationOf(c)
 	return a.Directory.Domains(c.Context(), c.Actor, i, q)
 }
 
@@ -95,41 +92,23 @@ func mayVerify(c edge.Call, verified bool) error {
 }
 
 func (a *API) addDomain(c edge.Call, in newDomain) (domain, error) {
-	i, err := organizationOf(c)
-	if err != nil {
-		return domain{}, err
-	}
+	i := organizationOf(c)
 	if err := mayVerify(c, in.Verified); err != nil {
 		return domain{}, err
 	}
 	d := directory.Domain{Organization: i, Name: in.Domain, Verified: in.Verified, Discovery: in.Discovery}
-	d, err = a.Directory.AddDomain(c.Context(), c.Actor, d)
+	d, err := a.Directory.AddDomain(c.Context(), c.Actor, d)
 	return showDomain(c, d), err
 }
 
-// domainOf gives the ids of the organization and the domain in the path.
-func domainOf(c edge.Call) (organization, i id.ID, err error) {
-	if organization, err = organizationOf(c); err != nil {
-		return organization, i, err
-	}
-	i, err = object(c, "domain", id.Domain, directory.ErrDomainNotFound)
-	return organization, i, err
-}
+func domainOf(c edge.Call) id.ID { return object(c, "domain", id.Domain) }
 
 func (a *API) domain(c edge.Call) (domain, error) {
-	organization, i, err := domainOf(c)
-	if err != nil {
-		return domain{}, err
-	}
-	d, err := a.Directory.Domain(c.Context(), c.Actor, organization, query.Is("id", i))
+	d, err := a.Directory.Domain(c.Context(), c.Actor, organizationOf(c), query.Is("id", domainOf(c)))
 	return showDomain(c, d), err
 }
 
 func (a *API) updateDomain(c edge.Call, in domainChange) (domain, error) {
-	organization, i, err := domainOf(c)
-	if err != nil {
-		return domain{}, err
-	}
 	if err := mayVerify(c, in.Verified.value); err != nil {
 		return domain{}, err
 	}
@@ -137,7 +116,7 @@ func (a *API) updateDomain(c edge.Call, in domainChange) (domain, error) {
 	if err != nil {
 		return domain{}, err
 	}
-	d, err := a.Directory.UpdateDomain(c.Context(), c.Actor, organization, i, func(d *directory.Domain) error {
+	d, err := a.Directory.UpdateDomain(c.Context(), c.Actor, organizationOf(c), domainOf(c), func(d *directory.Domain) error {
 		in.Verified.into(&d.Verified)
 		in.Primary.into(&d.Primary)
 		in.Discovery.into(&d.Discovery)
@@ -147,15 +126,11 @@ func (a *API) updateDomain(c edge.Call, in domainChange) (domain, error) {
 }
 
 func (a *API) removeDomain(c edge.Call) error {
-	organization, i, err := domainOf(c)
-	if err != nil {
-		return err
-	}
 	asked, err := ifMatch(c)
 	if err != nil {
 		return err
 	}
-	return a.Directory.RemoveDomain(c.Context(), c.Actor, organization, i, func(d directory.Domain) error {
+	return a.Directory.RemoveDomain(c.Context(), c.Actor, organizationOf(c), domainOf(c), func(d directory.Domain) error {
 		return asked.allows(d.Version)
 	})
 }

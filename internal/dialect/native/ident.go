@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"guildhall/internal/access"
-	"guildhall/internal/directory"
 	"guildhall/internal/edge"
 	"guildhall/internal/id"
 )
@@ -49,41 +48,33 @@ func spellAll(realm id.ID, kind id.Kind, ids []id.ID) []string {
 	return spelled
 }
 
-// parse reads what spell wrote; whatever else it is given is the id of nothing.
-func parse(realm id.ID, kind id.Kind, s string) (id.ID, bool) {
+// nowhere is an id that nothing ever has. What is no id, or one of another realm
+// or kind, is read as it, so that the answer is in every respect the one about an
+// object that does not exist.
+const nowhere id.ID = -1
+
+// parse reads what spell wrote.
+func parse(realm id.ID, kind id.Kind, s string) id.ID {
 	if kind == id.Realm {
 		realm = id.None
 	}
 	body, ok := strings.CutPrefix(s, prefixes[kind])
 	if !ok {
-		return id.None, false
+		return nowhere
 	}
-	return id.For(realm, kind).ParseBase62(body)
+	i, ok := id.For(realm, kind).ParseBase62(body)
+	if !ok {
+		return nowhere
+	}
+	return i
 }
 
-// object gives the id in a path segment that is named like the kind of object.
-// What is not an id is answered like the id of something that does not exist.
-func object(c edge.Call, segment string, kind id.Kind, missing error) (id.ID, error) {
-	if i, ok := parse(c.Actor.Realm, kind, c.Path(segment)); ok {
-		return i, nil
-	}
-	return id.None, missing
+// object gives the id in a segment of the path.
+func object(c edge.Call, segment string, kind id.Kind) id.ID {
+	return parse(c.Actor.Realm, kind, c.Path(segment))
 }
 
-func organizationOf(c edge.Call) (id.ID, error) {
-	return object(c, "organization", id.Organization, directory.ErrOrganizationNotFound)
-}
-
-// reference gives the id in a field of the body that may be empty.
-func reference(c edge.Call, kind id.Kind, s string, missing error) (id.ID, error) {
-	if s == "" {
-		return id.None, nil
-	}
-	if i, ok := parse(c.Actor.Realm, kind, s); ok {
-		return i, nil
-	}
-	return id.None, missing
-}
+func organizationOf(c edge.Call) id.ID { return object(c, "organization", id.Organization) }
 
 // owner gives the organization that is to own something new, or none for the
 // realm, where only a key of the whole realm can create.
@@ -91,17 +82,13 @@ func owner(c edge.Call, p access.Permission, s string) (id.ID, error) {
 	if s == "" {
 		return id.None, c.Actor.Require(p)
 	}
-	return reference(c, id.Organization, s, directory.ErrOrganizationNotFound)
+	return parse(c.Actor.Realm, id.Organization, s), nil
 }
 
-func references(c edge.Call, kind id.Kind, spelled []string, missing error) ([]id.ID, error) {
+func parseAll(realm id.ID, kind id.Kind, spelled []string) []id.ID {
 	ids := make([]id.ID, len(spelled))
 	for n, s := range spelled {
-		i, ok := parse(c.Actor.Realm, kind, s)
-		if !ok {
-			return nil, missing
-		}
-		ids[n] = i
+		ids[n] = parse(realm, kind, s)
 	}
-	return ids, nil
+	return ids
 }

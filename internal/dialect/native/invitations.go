@@ -86,22 +86,14 @@ func (a *API) invitationOperations() []operation {
 }
 
 func (a *API) invitations(c edge.Call, q query.Query) (query.Page[directory.Invitation], error) {
-	i, err := organizationOf(c)
-	if err != nil {
-		return query.Page[directory.Invitation]{}, err
-	}
+	i := organizationOf(c)
 	return a.Directory.Invitations(c.Context(), c.Actor, i, q)
 }
 
 func (a *API) invite(c edge.Call, in newInvitation) (createdInvitation, error) {
 	v := directory.Invitation{Email: in.Email, Inviter: in.Inviter, Public: in.PublicMetadata, Private: in.PrivateMetadata}
+	v.Organization, v.Roles = organizationOf(c), parseAll(c.Actor.Realm, id.Role, in.Roles)
 	var err error
-	if v.Organization, err = organizationOf(c); err != nil {
-		return createdInvitation{}, err
-	}
-	if v.Roles, err = references(c, id.Role, in.Roles, directory.ErrRoleNotFound); err != nil {
-		return createdInvitation{}, err
-	}
 	if v.ExpiresAt, err = a.future(in.ExpiresAt); err != nil {
 		return createdInvitation{}, err
 	}
@@ -121,28 +113,13 @@ func (a *API) future(m *moment) (time.Time, error) {
 	return t, nil
 }
 
-// invitationOf gives the ids of the organization and the invitation in the path.
-func invitationOf(c edge.Call) (organization, i id.ID, err error) {
-	if organization, err = organizationOf(c); err != nil {
-		return organization, i, err
-	}
-	i, err = object(c, "invitation", id.Invitation, directory.ErrInvitationNotFound)
-	return organization, i, err
-}
+func invitationOf(c edge.Call) id.ID { return object(c, "invitation", id.Invitation) }
 
 func (a *API) invitation(c edge.Call) (Invitation, error) {
-	organization, i, err := invitationOf(c)
-	if err != nil {
-		return Invitation{}, err
-	}
-	v, err := a.Directory.Invitation(c.Context(), c.Actor, organization, i)
+	v, err := a.Directory.Invitation(c.Context(), c.Actor, organizationOf(c), invitationOf(c))
 	return showInvitation(c, v), err
 }
 
 func (a *API) revokeInvitation(c edge.Call) error {
-	organization, i, err := invitationOf(c)
-	if err != nil {
-		return err
-	}
-	return a.Directory.RevokeInvitation(c.Context(), c.Actor, organization, i)
+	return a.Directory.RevokeInvitation(c.Context(), c.Actor, organizationOf(c), invitationOf(c))
 }

@@ -126,10 +126,7 @@ func mayClaim(c edge.Call, words []string) error {
 }
 
 func (a *API) key(c edge.Call) (Key, error) {
-	i, err := object(c, "key", id.Key, credential.ErrKeyNotFound)
-	if err != nil {
-		return Key{}, err
-	}
+	i := object(c, "key", id.Key)
 	page, err := a.Credentials.Keys(c.Context(), c.Actor, query.Query{Where: []query.Condition{query.Is("id", i)}, Limit: 1})
 	if err != nil {
 		return Key{}, err
@@ -141,9 +138,6 @@ func (a *API) key(c edge.Call) (Key, error) {
 }
 
 func (a *API) revokeKey(c edge.Call) error {
-	i, err := object(c, "key", id.Key, credential.ErrKeyNotFound)
-	if err != nil {
-		return err
-	}
+	i := object(c, "key", id.Key)
 	return a.Credentials.RevokeKey(c.Context(), c.Actor, i)
 }

@@ -253,13 +253,9 @@ func whether(name, field, about string) filter {
 	}}
 }
 
-// referring filters by a reference. The id of something that does not exist
-// matches nothing, as does what is no id at all.
+// referring filters by a reference.
 func referring(name, field, about string, kind id.Kind) filter {
 	return filter{name: name, about: about, where: func(c edge.Call, v string) (query.Condition, bool) {
-		if i, ok := parse(c.Actor.Realm, kind, v); ok {
-			return query.Is(field, i), true
-		}
-		return query.Any(), true
+		return query.Is(field, parse(c.Actor.Realm, kind, v)), true
 	}}
 }

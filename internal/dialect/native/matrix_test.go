@@ -214,8 +214,8 @@ func TestWhatIsDeletedIsGoneForEveryOperation(t *testing.T) {
 
 func mustParse(t *testing.T, w *world, name string, kind id.Kind) id.ID {
 	t.Helper()
-	i, ok := parse(w.rig.Realm.ID, kind, w.ids[name])
-	if !ok {
+	i := parse(w.rig.Realm.ID, kind, w.ids[name])
+	if i == nowhere {
 		t.Fatalf("%s is no id of that kind", w.ids[name])
 	}
 	return i

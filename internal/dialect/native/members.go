@@ -107,28 +107,15 @@ func (a *API) memberOperations() []operation {
 }
 
 func (a *API) members(c edge.Call, q query.Query) (query.Page[directory.Membership], error) {
-	i, err := organizationOf(c)
-	if err != nil {
-		return query.Page[directory.Membership]{}, err
-	}
+	i := organizationOf(c)
 	return a.Directory.Members(c.Context(), c.Actor, i, q)
 }
 
 func (a *API) addMember(c edge.Call, in newMember) (member, error) {
-	m := directory.Member{}
-	var err error
-	if m.Organization, err = organizationOf(c); err != nil {
-		return member{}, err
-	}
-	if m.User, err = reference(c, id.User, in.User, directory.ErrUserNotFound); err != nil {
-		return member{}, err
-	}
-	roles, err := references(c, id.Role, in.Roles, directory.ErrRoleNotFound)
-	if err != nil {
-		return member{}, err
-	}
+	realm := c.Actor.Realm
+	m, roles := directory.Member{Organization: organizationOf(c), User: parse(realm, id.User, in.User)}, parseAll(realm, id.Role, in.Roles)
 	in.apply(&m)
-	m, err = a.Directory.AddMember(c.Context(), c.Actor, m, roles)
+	m, err := a.Directory.AddMember(c.Context(), c.Actor, m, roles)
 	if err != nil {
 		return member{}, err
 	}
@@ -150,32 +137,36 @@ func (a *API) added(c edge.Call, m directory.Member, roles []id.ID) (member, err
 	return showMember(c, shown), nil
 }
 
-// memberOf gives the organization of the path and the condition that finds the
-// member in it, who may be named by the id of the membership or of the user.
-func memberOf(c edge.Call) (organization id.ID, where query.Condition, err error) {
-	if organization, err = organizationOf(c); err != nil {
-		return organization, where, err
-	}
-	kind, field := id.Member, "id"
+// memberOf gives the id of the member in the path, and whether it is that of the
+// membership or that of the user.
+func memberOf(c edge.Call) (kind id.Kind, i id.ID) {
+	kind = id.Member
 	if strings.HasPrefix(c.Path("member"), prefixes[id.User]) {
-		kind, field = id.User, "user_id"
+		kind = id.User
 	}
-	i, err := object(c, "member", kind, directory.ErrMemberNotFound)
-	return organization, query.Is(field, i), err
+	return kind, object(c, "member", kind)
+}
+
+// found gives the member in the path.
+func (a *API) found(c edge.Call) (directory.Membership, error) {
+	field := "id"
+	kind, i := memberOf(c)
+	if kind == id.User {
+		field = "user_id"
+	}
+	return a.Directory.Member(c.Context(), c.Actor, organizationOf(c), query.Is(field, i))
 }
 
 // inMembership gives the organization of the path and the id of the membership
 // or of its user, whichever is wanted. Only where the path has the other one is
 // the membership looked up, which needs member:read.
 func (a *API) inMembership(c edge.Call, want id.Kind) (organization, i id.ID, err error) {
-	organization, where, err := memberOf(c)
-	if err != nil {
-		return organization, i, err
+	organization = organizationOf(c)
+	kind, i := memberOf(c)
+	if kind == want {
+		return organization, i, nil
 	}
-	if given := where.Field == "id"; given == (want == id.Member) {
-		return organization, where.Value.(id.ID), nil
-	}
-	m, err := a.Directory.Member(c.Context(), c.Actor, organization, where)
+	m, err := a.found(c)
 	if want == id.Member {
 		return organization, m.ID, err
 	}
@@ -183,11 +174,7 @@ func (a *API) inMembership(c edge.Call, want id.Kind) (organization, i id.ID, er
 }
 
 func (a *API) member(c edge.Call) (member, error) {
-	organization, where, err := memberOf(c)
-	if err != nil {
-		return member{}, err
-	}
-	m, err := a.Directory.Member(c.Context(), c.Actor, organization, where)
+	m, err := a.found(c)
 	return showMember(c, m), err
 }
 

@@ -180,19 +180,13 @@ func (a *API) createOrganization(c edge.Call, in newOrganization) (organization,
 }
 
 func (a *API) organization(c edge.Call) (organization, error) {
-	i, err := organizationOf(c)
-	if err != nil {
-		return organization{}, err
-	}
+	i := organizationOf(c)
 	o, err := a.Directory.Organization(c.Context(), c.Actor, i)
 	return showOrganization(c, o), err
 }
 
 func (a *API) updateOrganization(c edge.Call, in OrganizationChange) (organization, error) {
-	i, err := organizationOf(c)
-	if err != nil {
-		return organization{}, err
-	}
+	i := organizationOf(c)
 	asked, err := ifMatch(c)
 	if err != nil {
 		return organization{}, err
@@ -208,10 +202,7 @@ func (a *API) updateOrganization(c edge.Call, in OrganizationChange) (organizati
 type stateChange func(ctx context.Context, by access.Actor, i id.ID) (directory.Organization, error)
 
 func (a *API) inState(c edge.Call, change stateChange) (organization, error) {
-	i, err := organizationOf(c)
-	if err != nil {
-		return organization{}, err
-	}
+	i := organizationOf(c)
 	o, err := change(c.Context(), c.Actor, i)
 	return showOrganization(c, o), err
 }

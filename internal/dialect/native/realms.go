@@ -78,10 +78,7 @@ func (a *API) createRealm(c edge.Call, in newRealm) (realmShown, error) {
 func (a *API) realmOf(c edge.Call) (realm.Realm, error) {
 	i := c.Actor.Realm
 	if c.Path("realm") != "current" {
-		var err error
-		if i, err = object(c, "realm", id.Realm, realm.ErrNotFound); err != nil {
-			return realm.Realm{}, err
-		}
+		i = object(c, "realm", id.Realm)
 	}
 	return a.Realms.Realm(c.Context(), c.Actor, i)
 }

@@ -137,7 +137,7 @@ func (a *API) roleOperations() []operation {
 	}
 }
 
-func roleOf(c edge.Call) (id.ID, error) { return object(c, "role", id.Role, directory.ErrRoleNotFound) }
+func roleOf(c edge.Call) id.ID { return object(c, "role", id.Role) }
 
 func (a *API) createRole(c edge.Call, in newRole) (role, error) {
 	r := directory.Role{Key: in.Key}
@@ -151,19 +151,13 @@ func (a *API) createRole(c edge.Call, in newRole) (role, error) {
 }
 
 func (a *API) role(c edge.Call) (role, error) {
-	i, err := roleOf(c)
-	if err != nil {
-		return role{}, err
-	}
+	i := roleOf(c)
 	r, err := a.Directory.Role(c.Context(), c.Actor, i)
 	return showRole(c, r), err
 }
 
 func (a *API) updateRole(c edge.Call, in RoleChange) (role, error) {
-	i, err := roleOf(c)
-	if err != nil {
-		return role{}, err
-	}
+	i := roleOf(c)
 	asked, err := ifMatch(c)
 	if err != nil {
 		return role{}, err
@@ -176,17 +170,11 @@ func (a *API) updateRole(c edge.Call, in RoleChange) (role, error) {
 }
 
 func (a *API) deleteRole(c edge.Call) error {
-	i, err := roleOf(c)
-	if err != nil {
-		return err
-	}
+	i := roleOf(c)
 	return a.Directory.DeleteRole(c.Context(), c.Actor, i)
 }
 
 func (a *API) roleHolders(c edge.Call, q query.Query) (query.Page[directory.RoleAssignment], error) {
-	i, err := roleOf(c)
-	if err != nil {
-		return query.Page[directory.RoleAssignment]{}, err
-	}
+	i := roleOf(c)
 	return a.Directory.RoleUsers(c.Context(), c.Actor, i, q)
 }

@@ -169,9 +169,7 @@ var userFilters = []filter{
 	referring("organization", "home_id", "Only those that this organization owns.", id.Organization),
 }
 
-func userOf(c edge.Call) (id.ID, error) {
-	return object(c, "user", id.User, directory.ErrUserNotFound)
-}
+func userOf(c edge.Call) id.ID { return object(c, "user", id.User) }
 
 func (a *API) createUser(c edge.Call, in newUser) (user, error) {
 	n := directory.NewUser{ChangePassword: in.ChangePassword}
@@ -181,9 +179,7 @@ func (a *API) createUser(c edge.Call, in newUser) (user, error) {
 	if n.Home, err = owner(c, access.UserCreate, in.Organization); err != nil {
 		return user{}, err
 	}
-	if n.Roles, err = references(c, id.Role, in.Roles, directory.ErrRoleNotFound); err != nil {
-		return user{}, err
-	}
+	n.Roles = parseAll(c.Actor.Realm, id.Role, in.Roles)
 	if n.Home == id.None && len(n.Roles) > 0 {
 		return user{}, errBody.On("roles").Saying("roles are given in an organization; name it as organization")
 	}
@@ -197,19 +193,13 @@ func (a *API) createUser(c edge.Call, in newUser) (user, error) {
 }
 
 func (a *API) user(c edge.Call) (user, error) {
-	i, err := userOf(c)
-	if err != nil {
-		return user{}, err
-	}
+	i := userOf(c)
 	u, err := a.Directory.User(c.Context(), c.Actor, i)
 	return showUser(c, u), err
 }
 
 func (a *API) updateUser(c edge.Call, in UserChange) (user, error) {
-	i, err := userOf(c)
-	if err != nil {
-		return user{}, err
-	}
+	i := userOf(c)
 	asked, err := ifMatch(c)
 	if err != nil {
 		return user{}, err
@@ -222,10 +212,7 @@ func (a *API) updateUser(c edge.Call, in UserChange) (user, error) {
 }
 
 func (a *API) setPassword(c edge.Call, in newPassword) error {
-	i, err := userOf(c)
-	if err != nil {
-		return err
-	}
+	i := userOf(c)
 	hash, err := a.Credentials.HashPassword(c.Context(), in.Password)
 	if err != nil {
 		return err
@@ -234,10 +221,7 @@ func (a *API) setPassword(c edge.Call, in newPassword) error {
 }
 
 func (a *API) userOrganizations(c edge.Call, q query.Query) (query.Page[directory.Membership], error) {
-	i, err := userOf(c)
-	if err != nil {
-		return query.Page[directory.Membership]{}, err
-	}
+	i := userOf(c)
 	return a.Directory.UserOrganizations(c.Context(), c.Actor, i, q)
 }
 
