@@ -128,12 +128,17 @@ func (o objects[T]) run(ctx context.Context, b *builder, text string) (*sql.Rows
 
 // where starts a builder with the realm, the liveness and the conditions.
 func (o objects[T]) where(conditions []query.Condition) *builder {
-	b := &builder{field: o.t.field}
-	b.write(" WHERE " + o.t.name + ".realm_id = " + b.arg(int64(o.tx.realm)))
+	b := o.inRealm()
 	if o.t.alive != "" {
 		b.write(" AND " + o.t.alive)
 	}
 	b.and(conditions)
+	return b
+}
+
+func (o objects[T]) inRealm() *builder {
+	b := &builder{field: o.t.field}
+	b.write(" WHERE " + o.t.name + ".realm_id = " + b.arg(int64(o.tx.realm)))
 	return b
 }
 
@@ -313,18 +318,22 @@ func (o objects[T]) Update(ctx context.Context, v *T) error {
 }
 
 func (o objects[T]) Delete(ctx context.Context, i id.ID) error {
-	n, err := o.DeleteWhere(ctx, query.Is("id", i))
+	b := o.where([]query.Condition{query.Is("id", i)})
+	n, err := affected(o.tx.q.exec(ctx, "DELETE FROM "+o.t.name+b.text(), b.args))
 	if err == nil && n == 0 {
 		err = o.t.missing
 	}
 	return err
 }
 
+// DeleteWhere takes also what a deleted owner has left to the purge: it would
+// hold on to what is deleted next, such as an assignment to its role.
 func (o objects[T]) DeleteWhere(ctx context.Context, where ...query.Condition) (int, error) {
 	if len(where) == 0 {
 		return 0, errors.New("a deletion without a condition")
 	}
-	b := o.where(where)
+	b := o.inRealm()
+	b.and(where)
 	if b.err != nil {
 		return 0, b.err
 	}
