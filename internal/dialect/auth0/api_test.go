@@ -2,6 +2,7 @@ package auth0
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -27,6 +28,7 @@ type bench struct {
 func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{Rig: dialecttest.New(t)}
+	b.Edge.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 	b.Edge.Limiter = &edge.Limiter{Rates: map[string]edge.Rate{scheme: {Count: 100_000, Per: time.Minute}}, Now: time.Now}
 	b.api = &API{
 		Directory: b.Directory, Credentials: b.Credentials, Tokens: b.Tokens, Now: time.Now,

@@ -85,20 +85,30 @@ func parseUser(realm id.ID, raw string) (id.ID, bool) {
 	return id.For(realm, id.User).ParseHex24(body)
 }
 
-// organization reads the organization id in the path. An id that some import
-// brought along is looked up; whatever is unknown is the kind's not found.
+// unknown stands for whatever an id leads nowhere to. It is not id.None, which
+// means the realm to some calls: services look for it and find nothing. So a
+// request is checked as far, and fails as late, as with the id of something that
+// the caller may not see.
+const unknown id.ID = -1
+
+// organization reads the organization id in the path.
 func (a *API) organization(c edge.Call) (id.ID, error) {
 	return a.organizationOf(c, c.Path("id"))
 }
 
+// organizationOf reads an organization id. One that some import brought along is
+// looked up.
 func (a *API) organizationOf(c edge.Call, raw string) (id.ID, error) {
 	if !organizationForm.MatchString(raw) {
-		return id.None, malformed("organization-id", raw, "id", "Organization identifier")
+		return unknown, malformed("organization-id", raw, "id", "Organization identifier")
 	}
 	if i, ok := parseBase62(c.Actor.Realm, id.Organization, organizationPrefix, raw); ok {
 		return i, nil
 	}
 	o, err := a.Directory.OrganizationBy(c.Context(), c.Actor, query.Is("alias", aliasPrefix+raw))
+	if errors.Is(err, directory.ErrOrganizationNotFound) {
+		return unknown, nil
+	}
 	return o.ID, err
 }
 
@@ -106,96 +116,92 @@ func (a *API) organizationOf(c edge.Call, raw string) (id.ID, error) {
 func (a *API) user(c edge.Call, name string) (id.ID, error) {
 	raw := c.Path(name)
 	if len(raw) > longestUser || !userForm.MatchString(raw) {
-		return id.None, malformed("user-id", raw, name, "ID of the user")
+		return unknown, malformed("user-id", raw, name, "ID of the user")
 	}
 	return a.userOf(c, raw)
 }
 
+// userOf reads a user id. One that a caller chose is looked up.
 func (a *API) userOf(c edge.Call, raw string) (id.ID, error) {
 	if i, ok := parseUser(c.Actor.Realm, raw); ok {
 		return i, nil
 	}
 	if len(raw) > longestUser {
-		return id.None, directory.ErrUserNotFound
+		return unknown, nil
 	}
 	u, err := a.Directory.UserBy(c.Context(), c.Actor, query.Is("alias", aliasPrefix+raw))
+	if errors.Is(err, directory.ErrUserNotFound) {
+		return unknown, nil
+	}
 	return u.ID, err
 }
 
 // users reads user ids of a body. Those that do not exist are given back in
-// unknown, since some calls refuse them and others pass them over.
-func (a *API) users(c edge.Call, raw []string) (known []id.ID, unknown []string, err error) {
-	at := make(map[id.ID]string, len(raw))
+// missing, since some calls refuse them and others pass them over.
+func (a *API) users(c edge.Call, raw []string) (known []id.ID, missing []string, err error) {
+	return resolved(raw, func(s string) (id.ID, error) { return a.userOf(c, s) }, func(ids []id.ID) (map[id.ID]bool, error) {
+		page, err := a.Directory.Users(c.Context(), c.Actor, query.Query{
+			Where: []query.Condition{query.OneOf("id", ids)}, Limit: len(ids)})
+		there := make(map[id.ID]bool, len(ids))
+		for _, u := range page.Items {
+			there[u.ID] = true
+		}
+		return there, err
+	})
+}
+
+// roles reads role ids of a body, as users does.
+func (a *API) roles(c edge.Call, raw []string) (known []id.ID, missing []string, err error) {
+	return resolved(raw, func(s string) (id.ID, error) { return roleOf(c, s), nil }, func(ids []id.ID) (map[id.ID]bool, error) {
+		found, err := a.rolesByID(c, ids)
+		there := make(map[id.ID]bool, len(ids))
+		for i := range found {
+			there[i] = true
+		}
+		return there, err
+	})
+}
+
+// resolved reads the ids of a body, each once, and sorts out those that lead
+// nowhere.
+func resolved(raw []string, parse func(string) (id.ID, error), living func([]id.ID) (map[id.ID]bool, error)) (known []id.ID, missing []string, err error) {
+	spelled := map[id.ID]string{}
+	var ids []id.ID
 	for _, s := range raw {
-		i, err := a.userOf(c, s)
+		i, err := parse(s)
 		switch {
-		case errors.Is(err, directory.ErrUserNotFound):
-			unknown = append(unknown, s)
 		case err != nil:
 			return nil, nil, err
-		case at[i] == "":
-			at[i] = s
-			known = append(known, i)
+		case i == unknown:
+			missing = append(missing, s)
+		case spelled[i] == "":
+			spelled[i] = s
+			ids = append(ids, i)
 		}
 	}
-	if len(known) == 0 {
-		return known, unknown, nil
+	if len(ids) == 0 {
+		return nil, missing, nil
 	}
-	page, err := a.Directory.Users(c.Context(), c.Actor, query.Query{
-		Where: []query.Condition{query.OneOf("id", known)}, Limit: len(known)})
-	if err != nil {
-		return nil, nil, err
-	}
-	there := make(map[id.ID]bool, len(page.Items))
-	for _, u := range page.Items {
-		there[u.ID] = true
-	}
-	living := known[:0]
-	for _, i := range known {
+	there, err := living(ids)
+	for _, i := range ids {
 		if there[i] {
-			living = append(living, i)
+			known = append(known, i)
 		} else {
-			unknown = append(unknown, at[i])
+			missing = append(missing, spelled[i])
 		}
 	}
-	return living, unknown, nil
+	return known, missing, err
 }
 
 // role reads the role id in the path. The vendor states no form for it, so that
 // whatever is no id of a role is simply not found.
-func (a *API) role(c edge.Call, name string) (id.ID, error) {
-	if i, ok := parseBase62(c.Actor.Realm, id.Role, rolePrefix, c.Path(name)); ok {
-		return i, nil
-	}
-	return id.None, directory.ErrRoleNotFound
-}
+func (a *API) role(c edge.Call) id.ID { return roleOf(c, c.Path("id")) }
 
-// roles reads role ids of a body, as users does.
-func (a *API) roles(c edge.Call, raw []string) (known []id.ID, unknown []string, err error) {
-	at := make(map[id.ID]string, len(raw))
-	for _, s := range raw {
-		i, ok := parseBase62(c.Actor.Realm, id.Role, rolePrefix, s)
-		switch {
-		case !ok:
-			unknown = append(unknown, s)
-		case at[i] == "":
-			at[i] = s
-			known = append(known, i)
-		}
+func roleOf(c edge.Call, raw string) id.ID {
+	if i, ok := parseBase62(c.Actor.Realm, id.Role, rolePrefix, raw); ok {
+		return i
 	}
-	found, err := a.rolesByID(c, known)
-	if err != nil {
-		return nil, nil, err
-	}
-	living := known[:0]
-	for _, i := range known {
-		if _, ok := found[i]; ok {
-			living = append(living, i)
-		} else {
-			unknown = append(unknown, at[i])
-		}
-	}
-	return living, unknown, nil
+	return unknown
 }
 
 func (a *API) rolesByID(c edge.Call, ids []id.ID) (map[id.ID]directory.Role, error) {
@@ -215,8 +221,8 @@ func (a *API) rolesByID(c edge.Call, ids []id.ID) (map[id.ID]directory.Role, err
 	return found, nil
 }
 
-// unknownOnes is the vendor's text for references of a body that lead nowhere.
-func unknownOnes(what string, raw []string) error {
+// missingOnes is the vendor's text for references of a body that lead nowhere.
+func missingOnes(what string, raw []string) error {
 	return errBody.Saying("One or more of the specified %s do not exist: %s", what, strings.Join(raw, ", "))
 }
 

@@ -145,12 +145,12 @@ func (a *API) createInvitation(c edge.Call) (edge.Reply, error) {
 	if life, ok := b.integer("ttl_sec"); ok && life > 0 {
 		v.ExpiresAt = a.Now().Add(time.Duration(life) * time.Second)
 	}
-	var unknown []string
-	if v.Roles, unknown, err = a.roles(c, b.list("roles")); err != nil {
+	var missing []string
+	if v.Roles, missing, err = a.roles(c, b.list("roles")); err != nil {
 		return edge.Reply{}, err
 	}
-	if len(unknown) > 0 {
-		return edge.Reply{}, unknownOnes("roles", unknown)
+	if len(missing) > 0 {
+		return edge.Reply{}, missingOnes("roles", missing)
 	}
 	if v, err = a.Directory.Invite(c.Context(), c.Actor, v); err != nil {
 		return edge.Reply{}, ofAnother(err, b.list("roles"))

@@ -195,8 +195,12 @@ func (p *searchParser) value(t term) (term, error) {
 	}
 	text, err := p.bare(" \t\r\n()\"")
 	t.text = text
-	if err == nil && text == "" {
+	switch {
+	case err != nil:
+	case text == "":
 		err = p.unexpected()
+	case text == "AND" || text == "OR":
+		err = badSearch("the search has an operator without a term: %s", text)
 	}
 	return t, err
 }

@@ -130,12 +130,12 @@ func (a *API) eachMember(c edge.Call, strict bool, change func(organization, use
 	if _, err := a.Directory.Organization(c.Context(), c.Actor, organization); err != nil {
 		return edge.Reply{}, err
 	}
-	users, unknown, err := a.users(c, b.list("members"))
+	users, missing, err := a.users(c, b.list("members"))
 	if err != nil {
 		return edge.Reply{}, err
 	}
-	if strict && len(unknown) > 0 {
-		return edge.Reply{}, unknownOnes("users", unknown)
+	if strict && len(missing) > 0 {
+		return edge.Reply{}, missingOnes("users", missing)
 	}
 	for _, user := range users {
 		if err := change(organization, user); err != nil {
@@ -162,17 +162,10 @@ func (a *API) listMemberRoles(c edge.Call) (edge.Reply, error) {
 }
 
 // member reads organization and user of the path. A user who does not exist is
-// no member either, and the vendor says so.
+// no member either, and the services say so.
 func (a *API) member(c edge.Call) (organization, user id.ID, err error) {
-	if organization, err = a.organization(c); err != nil {
-		return organization, user, err
-	}
-	user, err = a.user(c, "user_id")
-	if errors.Is(err, directory.ErrUserNotFound) {
-		if _, gone := a.Directory.Organization(c.Context(), c.Actor, organization); gone != nil {
-			return organization, user, gone
-		}
-		return organization, user, directory.ErrMemberNotFound
+	if organization, err = a.organization(c); err == nil {
+		user, err = a.user(c, "user_id")
 	}
 	return organization, user, err
 }
@@ -192,9 +185,9 @@ func (a *API) assignMemberRoles(c edge.Call) (edge.Reply, error) {
 	if err := a.roomForRoles(c, organization, user, b.list("roles")); err != nil {
 		return edge.Reply{}, err
 	}
-	roles, unknown, err := a.roles(c, b.list("roles"))
-	if err == nil && len(unknown) > 0 {
-		err = unknownOnes("roles", unknown)
+	roles, missing, err := a.roles(c, b.list("roles"))
+	if err == nil && len(missing) > 0 {
+		err = missingOnes("roles", missing)
 	}
 	if err != nil {
 		return edge.Reply{}, err
@@ -209,7 +202,7 @@ func (a *API) assignMemberRoles(c edge.Call) (edge.Reply, error) {
 // not exist.
 func ofAnother(err error, raw []string) error {
 	if errors.Is(err, directory.ErrRoleNotFound) {
-		return unknownOnes("roles", raw)
+		return missingOnes("roles", raw)
 	}
 	return err
 }
@@ -233,15 +226,12 @@ func (a *API) roomForRoles(c edge.Call, organization, user id.ID, more []string)
 // unassignMemberRoles takes roles away; what is not there is passed over.
 func (a *API) unassignMemberRoles(c edge.Call) (edge.Reply, error) {
 	organization, user, err := a.member(c)
-	if err != nil && !errors.Is(err, directory.ErrMemberNotFound) {
+	if err != nil {
 		return edge.Reply{}, err
 	}
-	b, wrong := decode(c, roleIDs)
-	if wrong != nil {
-		return edge.Reply{}, wrong
-	}
+	b, err := decode(c, roleIDs)
 	if err != nil {
-		return edge.NoContent(), nil
+		return edge.Reply{}, err
 	}
 	roles, _, err := a.roles(c, b.list("roles"))
 	if err != nil {

@@ -18,10 +18,7 @@ type permissionJSON struct {
 var rolePermissionList = style{key: "permissions", offset: true}
 
 func (a *API) listRolePermissions(c edge.Call) (edge.Reply, error) {
-	i, err := a.role(c, "id")
-	if err != nil {
-		return edge.Reply{}, err
-	}
+	i := a.role(c)
 	l, err := rolePermissionList.listing(c)
 	if err != nil {
 		return edge.Reply{}, err
@@ -75,10 +72,7 @@ func count(all []directory.Permission) (n int) {
 type permissionChange func(all []directory.Permission, resource, action string) []directory.Permission
 
 func (a *API) changePermissions(c edge.Call, change permissionChange) error {
-	i, err := a.role(c, "id")
-	if err != nil {
-		return err
-	}
+	i := a.role(c)
 	b, err := decode(c, rolePermissions)
 	if err != nil {
 		return err

@@ -96,10 +96,7 @@ func (a *API) createRole(c edge.Call) (edge.Reply, error) {
 }
 
 func (a *API) getRole(c edge.Call) (edge.Reply, error) {
-	i, err := a.role(c, "id")
-	if err != nil {
-		return edge.Reply{}, err
-	}
+	i := a.role(c)
 	r, err := a.Directory.Role(c.Context(), c.Actor, i)
 	if err != nil {
 		return edge.Reply{}, err
@@ -108,10 +105,7 @@ func (a *API) getRole(c edge.Call) (edge.Reply, error) {
 }
 
 func (a *API) updateRole(c edge.Call) (edge.Reply, error) {
-	i, err := a.role(c, "id")
-	if err != nil {
-		return edge.Reply{}, err
-	}
+	i := a.role(c)
 	b, err := decode(c, roleUpdate)
 	if err != nil {
 		return edge.Reply{}, err
@@ -133,10 +127,7 @@ func (a *API) updateRole(c edge.Call) (edge.Reply, error) {
 
 // deleteRole answers 200 with an empty object, as the vendor does.
 func (a *API) deleteRole(c edge.Call) (edge.Reply, error) {
-	i, err := a.role(c, "id")
-	if err != nil {
-		return edge.Reply{}, err
-	}
+	i := a.role(c)
 	if err := a.Directory.DeleteRole(c.Context(), c.Actor, i); err != nil {
 		return edge.Reply{}, err
 	}
@@ -147,10 +138,7 @@ var roleUserList = style{key: "users", offset: true, checkpoint: true, shallow: 
 
 // listRoleUsers lists who has a role in the realm, not in some organization.
 func (a *API) listRoleUsers(c edge.Call) (edge.Reply, error) {
-	role, err := a.role(c, "id")
-	if err != nil {
-		return edge.Reply{}, err
-	}
+	role := a.role(c)
 	l, err := roleUserList.listing(c)
 	if err != nil {
 		return edge.Reply{}, err
@@ -192,10 +180,7 @@ func (a *API) people(c edge.Call, assigned []directory.RoleAssignment) (map[id.I
 
 // assignRoleUsers gives a role to users; all of them must exist.
 func (a *API) assignRoleUsers(c edge.Call) (edge.Reply, error) {
-	role, err := a.role(c, "id")
-	if err != nil {
-		return edge.Reply{}, err
-	}
+	role := a.role(c)
 	b, err := decode(c, userIDs)
 	if err != nil {
 		return edge.Reply{}, err
@@ -203,8 +188,8 @@ func (a *API) assignRoleUsers(c edge.Call) (edge.Reply, error) {
 	if _, err := a.Directory.Role(c.Context(), c.Actor, role); err != nil {
 		return edge.Reply{}, err
 	}
-	users, unknown, err := a.users(c, b.list("users"))
-	if err == nil && len(unknown) > 0 {
+	users, missing, err := a.users(c, b.list("users"))
+	if err == nil && len(missing) > 0 {
 		err = directory.ErrUserNotFound
 	}
 	if err != nil {
@@ -246,11 +231,11 @@ func (a *API) assignUserRoles(c edge.Call) (edge.Reply, error) {
 	if err != nil {
 		return edge.Reply{}, err
 	}
-	roles, unknown, err := a.roles(c, b.list("roles"))
+	roles, missing, err := a.roles(c, b.list("roles"))
 	if err != nil {
 		return edge.Reply{}, err
 	}
-	if len(unknown) > 0 {
+	if len(missing) > 0 {
 		if _, err := a.Directory.User(c.Context(), c.Actor, user); err != nil {
 			return edge.Reply{}, err
 		}
