@@ -57,5 +57,5 @@ func (a *API) bulkDeleteAccounts(c call) (edge.Reply, error) {
 		}
 		deleted++
 	}
-	return edge.OK(record{{"matched_count", len(page.Items)}, {"deleted_count", deleted}}), nil
+	return answer(record{{"matched_count", len(page.Items)}, {"deleted_count", deleted}}), nil
 }

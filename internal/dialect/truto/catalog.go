@@ -30,7 +30,7 @@ var (
 	errInstallationNotFound = fault.New(fault.NotFound, "environment_integration_not_found", "", "the integration is not installed")
 )
 
-func (a *API) ping(call) (edge.Reply, error) { return edge.OK(record{{"message", "pong"}}), nil }
+func (a *API) ping(call) (edge.Reply, error) { return answer(record{{"message", "pong"}}), nil }
 
 func (a *API) environment(c call) (record, error) {
 	r, err := a.Realms.Realm(c.ctx(), c.by, c.by.Realm)
@@ -41,7 +41,7 @@ func (a *API) environment(c call) (record, error) {
 
 func (a *API) listEnvironments(c call) (edge.Reply, error) {
 	e, err := a.environment(c)
-	return edge.OK(admin([]record{e}, "", adminLimit)), err
+	return answer(admin([]record{e}, "", adminLimit)), err
 }
 
 func (a *API) getEnvironment(c call) (edge.Reply, error) {
@@ -49,7 +49,7 @@ func (a *API) getEnvironment(c call) (edge.Reply, error) {
 		return edge.Reply{}, errEnvironmentNotFound
 	}
 	e, err := a.environment(c)
-	return edge.OK(e), err
+	return answer(e), err
 }
 
 func integrationRef(realm id.ID) record {
@@ -72,7 +72,7 @@ func (a *API) listIntegrations(c call) (edge.Reply, error) {
 	if name == "" || name == integrationName {
 		result = append(result, integration(c.by.Realm))
 	}
-	return edge.OK(admin(result, "", adminLimit)), nil
+	return answer(admin(result, "", adminLimit)), nil
 }
 
 // hasIntegration reports whether the path names the one integration, by its id
@@ -85,7 +85,7 @@ func (a *API) getIntegration(c call) (edge.Reply, error) {
 	if !c.hasIntegration() {
 		return edge.Reply{}, errIntegrationNotFound
 	}
-	return edge.OK(integration(c.by.Realm)), nil
+	return answer(integration(c.by.Realm)), nil
 }
 
 // installation is the integration as it stands in the environment.
@@ -99,14 +99,14 @@ func installation(realm id.ID) record {
 }
 
 func (a *API) listInstallations(c call) (edge.Reply, error) {
-	return edge.OK(admin([]record{installation(c.by.Realm)}, "", adminLimit)), nil
+	return answer(admin([]record{installation(c.by.Realm)}, "", adminLimit)), nil
 }
 
 func (a *API) getInstallation(c call) (edge.Reply, error) {
 	if !strings.EqualFold(c.Path("id"), installationID(c.by.Realm)) {
 		return edge.Reply{}, errInstallationNotFound
 	}
-	return edge.OK(installation(c.by.Realm)), nil
+	return answer(installation(c.by.Realm)), nil
 }
 
 // integrationCapabilities tells what the integration can do.
@@ -115,7 +115,7 @@ func (a *API) integrationCapabilities(c call) (edge.Reply, error) {
 		return edge.Reply{}, errIntegrationNotFound
 	}
 	body, err := a.capabilities(c)
-	return edge.OK(body), err
+	return answer(body), err
 }
 
 // accountCapabilities tells what can be done through an integrated account: a
@@ -133,7 +133,7 @@ func (a *API) accountCapabilities(c call) (edge.Reply, error) {
 	if err != nil {
 		return edge.Reply{}, err
 	}
-	return edge.OK(append(body, field{"account", record{
+	return answer(append(body, field{"account", record{
 		{"id", c.codec(id.IntegratedAccount).UUID(account.ID)}, {"status", first(account.Status, statusActive)},
 		{"authentication_method", known(account.Method)}, {"is_blocked", false},
 	}})), nil

@@ -80,7 +80,7 @@ func (s shape) object(v view) record {
 }
 
 // one answers with a single object.
-func (s shape) one(v view) edge.Reply { return edge.OK(s.debug(s.object(v))) }
+func (s shape) one(v view) edge.Reply { return answer(s.debug(s.object(v))) }
 
 // debug wraps what unified would answer. There is no remote request to tell
 // about: the built-in directory makes none.
@@ -105,7 +105,7 @@ func (s shape) many(l list) (edge.Reply, error) {
 		objects[i] = s.object(v)
 	}
 	if s.format == formatStream {
-		return edge.OK(record{{"items", objects}, {"next_cursor", known(l.next)}}), nil
+		return answer(record{{"items", objects}, {"next_cursor", known(l.next)}}), nil
 	}
 	var result any = objects
 	if s.keyBy != "" {
@@ -119,7 +119,7 @@ func (s shape) many(l list) (edge.Reply, error) {
 		}
 		result = keyed
 	}
-	return edge.OK(s.debug(record{
+	return answer(s.debug(record{
 		{"result", result}, {"next_cursor", known(l.next)}, {"prev_cursor", nil},
 		{"result_count", len(objects)}, {"is_partial_response", l.partial},
 	})), nil

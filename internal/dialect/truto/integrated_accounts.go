@@ -2,6 +2,7 @@ package truto
 
 import (
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -107,7 +108,7 @@ func (a *API) accountsPage(c call, q query.Query) (edge.Reply, error) {
 			result = append(result, c.accountObject(account))
 		}
 		if page.Next == nil || len(result) == limit {
-			return edge.OK(admin(result, c.next(page.Next), limit)), nil
+			return answer(admin(result, c.next(page.Next), limit)), nil
 		}
 		q.After = page.Next
 	}
@@ -135,7 +136,7 @@ func (a *API) getAccount(c call) (edge.Reply, error) {
 	if err != nil {
 		return edge.Reply{}, err
 	}
-	return edge.OK(c.accountObject(account)), nil
+	return answer(c.accountObject(account)), nil
 }
 
 // getOwnAccount shows the account of an integrated-account token.
@@ -149,7 +150,7 @@ func (a *API) getOwnAccount(c call) (edge.Reply, error) {
 	if err != nil {
 		return edge.Reply{}, err
 	}
-	return edge.OK(c.accountObject(account)), nil
+	return answer(c.accountObject(account)), nil
 }
 
 type accountBody struct {
@@ -190,7 +191,9 @@ func (a *API) createAccount(c call) (edge.Reply, error) {
 	if err != nil {
 		return edge.Reply{}, err
 	}
-	return edge.Created(c.accountObject(account)), nil
+	reply := answer(c.accountObject(account))
+	reply.Status = http.StatusCreated
+	return reply, nil
 }
 
 // maxContext bounds the context of an account, in bytes of JSON.
@@ -300,7 +303,7 @@ func (a *API) updateAccount(c call) (edge.Reply, error) {
 	if err != nil {
 		return edge.Reply{}, err
 	}
-	return edge.OK(c.accountObject(account)), nil
+	return answer(c.accountObject(account)), nil
 }
 
 func (a *API) deleteAccount(c call) (edge.Reply, error) {
@@ -311,7 +314,7 @@ func (a *API) deleteAccount(c call) (edge.Reply, error) {
 	if err := a.Credentials.DeleteIntegratedAccount(c.ctx(), c.by, i); err != nil {
 		return edge.Reply{}, err
 	}
-	return edge.OK(record{{"id", c.codec(id.IntegratedAccount).UUID(i)}}), nil
+	return answer(record{{"id", c.codec(id.IntegratedAccount).UUID(i)}}), nil
 }
 
 // createAccountToken makes a short-lived token that is bound to one account.
@@ -337,5 +340,5 @@ func (a *API) createAccountToken(c call) (edge.Reply, error) {
 	if err != nil {
 		return edge.Reply{}, err
 	}
-	return edge.OK(record{{"integrated_account_token", signed}}), nil
+	return answer(record{{"integrated_account_token", signed}}), nil
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"guildhall/internal/edge"
 )
 
 // A record is a JSON object whose fields keep their order, so that answers read
@@ -20,26 +22,41 @@ type field struct {
 // MarshalJSON writes the fields in their order.
 func (r record) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
-	if err := write(&b, r); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
+	err := write(&b, r)
+	return b.Bytes(), err
 }
 
-// write spares records inside records an encoder of their own.
+// answer is a reply with an object. It is encoded here, once: what comes from
+// MarshalJSON would be read and checked again.
+func answer(r record) edge.Reply {
+	raw, err := r.MarshalJSON()
+	if err != nil {
+		return edge.OK(r) // fails there, too, and is logged
+	}
+	return edge.Reply{Raw: raw, Type: "application/json; charset=utf-8"}
+}
+
+// write spares records and plain text an encoder of their own.
 func write(b *bytes.Buffer, v any) error {
 	switch v := v.(type) {
 	case nil:
 		b.WriteString("null")
 	case bool:
 		b.WriteString(strconv.FormatBool(v))
+	case string:
+		if !plainText(v) {
+			return encode(b, v)
+		}
+		b.WriteByte('"')
+		b.WriteString(v)
+		b.WriteByte('"')
 	case record:
 		b.WriteByte('{')
 		for i, f := range v {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			if err := encode(b, f.name); err != nil {
+			if err := write(b, f.name); err != nil {
 				return err
 			}
 			b.WriteByte(':')
@@ -63,6 +80,16 @@ func write(b *bytes.Buffer, v any) error {
 		return encode(b, v)
 	}
 	return nil
+}
+
+// plainText reports text that JSON spells as it is.
+func plainText(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 func encode(b *bytes.Buffer, v any) error {

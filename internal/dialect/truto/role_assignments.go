@@ -180,9 +180,13 @@ func (a *API) assignRole(c call) (edge.Reply, error) {
 	if err != nil {
 		return edge.Reply{}, err
 	}
-	reply, err := a.show(c, p)
-	if err == nil && c.shape.format != formatDebug {
-		reply.Body = record{{"result", reply.Body}}
+	v, err := a.look(c, p)
+	if err != nil {
+		return edge.Reply{}, err
 	}
-	return reply, err
+	body := record{{"result", c.shape.object(v)}}
+	if c.shape.format == formatDebug {
+		body = append(body, field{"debug", nil})
+	}
+	return answer(body), nil
 }

@@ -31,13 +31,19 @@ func (a *API) find(c call, spelled string) (person, error) {
 	return person{m.Person, m.Member.State}, err
 }
 
-// show answers with one user.
-func (a *API) show(c call, p person) (edge.Reply, error) {
+// look gives a user with all ties.
+func (a *API) look(c call, p person) (view, error) {
 	ties, _, err := a.ties(c, []id.ID{p.ID})
 	if err != nil {
-		return edge.Reply{}, err
+		return view{}, err
 	}
-	return c.shape.one(c.userView(p, ties[p.ID])), nil
+	return c.userView(p, ties[p.ID]), nil
+}
+
+// show answers with one user.
+func (a *API) show(c call, p person) (edge.Reply, error) {
+	v, err := a.look(c, p)
+	return c.shape.one(v), err
 }
 
 func (a *API) getUser(c call) (edge.Reply, error) {
