@@ -20,7 +20,7 @@ type Owner struct {
 // Entries lists the entries of an owner.
 func (s *Service) Entries(ctx context.Context, by access.Actor, of Owner, q query.Query) (page query.Page[Entry], err error) {
 	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
-		owner, err := entryOwner(ctx, tx, by, of, access.OrganizationRead, access.UserRead)
+		owner, err := entryOwner(ctx, tx, by, of, false)
 		if err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func (s *Service) SetEntries(ctx context.Context, by access.Actor, of Owner, ent
 	}
 	err = s.Store.Update(ctx, by.Realm, func(tx Tx) error {
 		out = out[:0]
-		owner, err := entryOwner(ctx, tx, by, of, access.OrganizationWrite, access.UserWrite)
+		owner, err := entryOwner(ctx, tx, by, of, true)
 		if err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func (s *Service) SetEntries(ctx context.Context, by access.Actor, of Owner, ent
 // the whole call.
 func (s *Service) RemoveEntries(ctx context.Context, by access.Actor, of Owner, keys []string) error {
 	return s.Store.Update(ctx, by.Realm, func(tx Tx) error {
-		owner, err := entryOwner(ctx, tx, by, of, access.OrganizationWrite, access.UserWrite)
+		owner, err := entryOwner(ctx, tx, by, of, true)
 		if err != nil {
 			return err
 		}
@@ -91,7 +91,11 @@ func (o Owner) where() []query.Condition {
 
 // entryOwner holds the owner and gives it with the organization its rows hang on:
 // for a user that is its home.
-func entryOwner(ctx context.Context, tx Tx, by access.Actor, of Owner, organization, user access.Permission) (Owner, error) {
+func entryOwner(ctx context.Context, tx Tx, by access.Actor, of Owner, write bool) (Owner, error) {
+	organization, user := access.OrganizationRead, access.UserRead
+	if write {
+		organization, user = access.OrganizationWrite, access.UserWrite
+	}
 	if of.User == id.None {
 		if err := by.RequireSeen(organization, ErrOrganizationNotFound, of.Organization); err != nil {
 			return of, err

@@ -68,7 +68,7 @@ func join(ctx context.Context, tx Tx, by access.Actor, m Member, roles []id.ID) 
 	if err != nil {
 		return m, err
 	}
-	if err := assign(ctx, tx, by, m, roles, "direct"); err != nil {
+	if err := assign(ctx, tx, by, m, roles); err != nil {
 		return m, err
 	}
 	_, err = tx.Append(ctx, event.Event{
@@ -201,7 +201,7 @@ func (s *Service) UpdateMember(ctx context.Context, by access.Actor, organizatio
 		if err != nil {
 			return err
 		}
-		if m.Member, m.Person, err = changeMember(ctx, tx, by, old, u, change); err != nil {
+		if m, err = changeMember(ctx, tx, by, Membership{Member: old, Person: u}, change); err != nil {
 			return err
 		}
 		m.Roles, err = rolesOf(ctx, tx, []Member{m.Member})
@@ -210,22 +210,23 @@ func (s *Service) UpdateMember(ctx context.Context, by access.Actor, organizatio
 	return m, err
 }
 
-func changeMember(ctx context.Context, tx Tx, by access.Actor, old Member, person User, change func(*Member, *User) error) (Member, User, error) {
+func changeMember(ctx context.Context, tx Tx, by access.Actor, of Membership, change func(*Member, *User) error) (Membership, error) {
+	old, person := of.Member, of.Person
 	m, u := old, person
 	if err := change(&m, &u); err != nil {
-		return m, u, err
+		return of, err
 	}
 	m.Stamp, m.Organization, m.User = old.Stamp, old.Organization, old.User
 	if err := m.check(); err != nil {
-		return m, u, err
+		return of, err
 	}
 	if err := tx.Members().Update(ctx, &m); err != nil {
-		return m, u, err
+		return of, err
 	}
 	if !same(u, person) {
 		changed, err := updateUser(ctx, tx, memberWriter(by, person), person.ID, func(p *User) error { *p = u; return nil })
 		if err != nil {
-			return m, u, err
+			return of, err
 		}
 		u = changed
 	}
@@ -234,7 +235,7 @@ func changeMember(ctx context.Context, tx Tx, by access.Actor, old Member, perso
 		what = "member." + string(m.State)
 	}
 	_, err := tx.Append(ctx, event.Event{Type: what, Actor: by.Subject, Organization: m.Organization, Kind: id.Member, Subject: m.ID})
-	return m, u, err
+	return Membership{Member: m, Person: u}, err
 }
 
 // memberWriter lets whoever may write the members of an organization write the

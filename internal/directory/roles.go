@@ -143,7 +143,7 @@ func (s *Service) DeleteRole(ctx context.Context, by access.Actor, i id.ID) erro
 // A role of another organization does not exist here.
 func (s *Service) AssignRoles(ctx context.Context, by access.Actor, organization, user id.ID, roles []id.ID) error {
 	return s.changeRoles(ctx, by, organization, user, func(tx Tx, m Member) error {
-		return assign(ctx, tx, by, m, roles, "direct")
+		return assign(ctx, tx, by, m, roles)
 	})
 }
 
@@ -163,14 +163,14 @@ func (s *Service) SetRoles(ctx context.Context, by access.Actor, organization, u
 		}
 		var gone []id.ID
 		for _, a := range had {
-			if !contains(roles, a.Role) && a.Source == "direct" {
+			if !contains(roles, a.Role) && a.Source == direct {
 				gone = append(gone, a.Role)
 			}
 		}
 		if err := unassign(ctx, tx, by, m, gone); err != nil {
 			return err
 		}
-		return assign(ctx, tx, by, m, roles, "direct")
+		return assign(ctx, tx, by, m, roles)
 	})
 }
 
@@ -243,12 +243,15 @@ func (s *Service) RoleUsers(ctx context.Context, by access.Actor, role id.ID, q 
 	return page, err
 }
 
+// direct is the source of an assignment that somebody made, rather than a rule.
+const direct = "direct"
+
 func assignedTo(m Member) []query.Condition {
 	return []query.Condition{query.Is("organization_id", m.Organization), query.Is("user_id", m.User)}
 }
 
 // assign gives roles, each of which must be the realm's or the organization's own.
-func assign(ctx context.Context, tx Tx, by access.Actor, m Member, roles []id.ID, source string) error {
+func assign(ctx context.Context, tx Tx, by access.Actor, m Member, roles []id.ID) error {
 	for _, i := range roles {
 		r, err := tx.Roles().Hold(ctx, i)
 		if err != nil {
@@ -257,18 +260,18 @@ func assign(ctx context.Context, tx Tx, by access.Actor, m Member, roles []id.ID
 		if r.Organization != id.None && r.Organization != m.Organization {
 			return ErrRoleNotFound
 		}
-		_, err = tx.RoleAssignments().Find(ctx, append(assignedTo(m), query.Is("role_id", i), query.Is("source", source))...)
+		_, err = tx.RoleAssignments().Find(ctx, append(assignedTo(m), query.Is("role_id", i), query.Is("source", direct))...)
 		switch {
 		case err == nil:
 			continue
 		case !errors.Is(err, ErrAssignmentNotFound):
 			return err
 		}
-		a := RoleAssignment{Organization: m.Organization, Member: m.ID, User: m.User, Role: i, Source: source}
+		a := RoleAssignment{Organization: m.Organization, Member: m.ID, User: m.User, Role: i, Source: direct}
 		if err := tx.RoleAssignments().Insert(ctx, &a); err != nil {
 			return err
 		}
-		if err := recordRole(ctx, tx, by, "role.assigned", m, i); err != nil {
+		if _, err := tx.Append(ctx, roleEvent(by, "role.assigned", m, i)); err != nil {
 			return err
 		}
 	}
@@ -284,19 +287,18 @@ func unassign(ctx context.Context, tx Tx, by access.Actor, m Member, roles []id.
 		if n == 0 {
 			continue
 		}
-		if err := recordRole(ctx, tx, by, "role.unassigned", m, i); err != nil {
+		if _, err := tx.Append(ctx, roleEvent(by, "role.unassigned", m, i)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func recordRole(ctx context.Context, tx Tx, by access.Actor, what string, m Member, role id.ID) error {
-	_, err := tx.Append(ctx, event.Event{
+func roleEvent(by access.Actor, what string, m Member, role id.ID) event.Event {
+	return event.Event{
 		Type: what, Actor: by.Subject, Organization: m.Organization, Kind: id.Role, Subject: role,
 		Data: map[string]any{"user": m.User.String()},
-	})
-	return err
+	}
 }
 
 func contains(ids []id.ID, i id.ID) bool {

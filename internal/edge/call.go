@@ -26,6 +26,14 @@ type Call struct {
 	counted   bool // against a limit
 }
 
+// operation is the name of the route, or nothing where none was found.
+func (c Call) operation() string {
+	if c.Route == nil {
+		return ""
+	}
+	return c.Route.Operation
+}
+
 // Context is the context of the request.
 func (c Call) Context() context.Context { return c.Request.Context() }
 

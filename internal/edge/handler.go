@@ -2,7 +2,6 @@ package edge
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -64,14 +63,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply = h.dialect.Failure(f, c)
 	}
 	status := h.write(w, r, reply)
-	operation := ""
-	if c.Route != nil {
-		operation = c.Route.Operation
-	}
 	if h.Observe != nil {
-		h.Observe(h.dialect.Name(), operation, status, time.Since(start))
+		h.Observe(h.dialect.Name(), c.operation(), status, time.Since(start))
 	}
-	h.record(r.Context(), c, operation, status, f, time.Since(start))
+	h.record(c, status, f, time.Since(start))
 }
 
 // answer takes the steps of a request in their order; the first failure ends it.
@@ -253,11 +248,11 @@ func (h *handler) write(w http.ResponseWriter, r *http.Request, reply Reply) int
 }
 
 // record writes one line for a request, without bodies, queries or credentials.
-func (h *handler) record(ctx context.Context, c Call, operation string, status int, f *fault.Error, took time.Duration) {
+func (h *handler) record(c Call, status int, f *fault.Error, took time.Duration) {
 	level := slog.LevelDebug
 	attrs := []slog.Attr{
 		slog.String("request_id", c.RequestID), slog.String("dialect", h.dialect.Name()),
-		slog.String("operation", operation), slog.String("method", c.Request.Method), slog.Int("status", status),
+		slog.String("operation", c.operation()), slog.String("method", c.Request.Method), slog.Int("status", status),
 		slog.Duration("took", took), slog.String("actor", c.Actor.Subject),
 	}
 	if f != nil {
@@ -267,5 +262,5 @@ func (h *handler) record(ctx context.Context, c Call, operation string, status i
 			attrs = append(attrs, slog.Any("cause", f.Unwrap()))
 		}
 	}
-	h.Log.LogAttrs(ctx, level, "request", attrs...)
+	h.Log.LogAttrs(c.Context(), level, "request", attrs...)
 }

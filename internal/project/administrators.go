@@ -25,7 +25,7 @@ func (s *Service) AddAdministrator(ctx context.Context, by access.Actor, a Admin
 			return err
 		}
 		a = fresh
-		return record(ctx, tx, by, string(a.Scope)+".administrator.added", id.Administrator, a.ID, a.Organization)
+		return record(ctx, tx, by, fact(string(a.Scope)+".administrator.added", id.Administrator, a.ID, a.Organization))
 	})
 	return a, err
 }
@@ -45,7 +45,7 @@ func place(ctx context.Context, tx Tx, by access.Actor, a *Administrator, p acce
 		a.Organization = a.Object
 		return err
 	case OfProject:
-		found, err := seen(ctx, tx, by, a.Object, p, false)
+		found, err := seen(ctx, tx, by, a.Object, p)
 		a.Organization = found.Organization
 		return err
 	}
@@ -103,7 +103,7 @@ func (s *Service) UpdateAdministrator(ctx context.Context, by access.Actor, a Ad
 			return err
 		}
 		a = found
-		return record(ctx, tx, by, string(a.Scope)+".administrator.changed", id.Administrator, a.ID, a.Organization)
+		return record(ctx, tx, by, fact(string(a.Scope)+".administrator.changed", id.Administrator, a.ID, a.Organization))
 	})
 	return a, err
 }
@@ -118,7 +118,7 @@ func (s *Service) RemoveAdministrator(ctx context.Context, by access.Actor, a Ad
 		a = found
 		return firstOf(
 			tx.Administrators().Delete(ctx, found.ID),
-			record(ctx, tx, by, string(a.Scope)+".administrator.removed", id.Administrator, a.ID, a.Organization),
+			record(ctx, tx, by, fact(string(a.Scope)+".administrator.removed", id.Administrator, a.ID, a.Organization)),
 		)
 	})
 	return a, err

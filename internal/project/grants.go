@@ -13,7 +13,7 @@ import (
 // GrantProject lets another organization use a project.
 func (s *Service) GrantProject(ctx context.Context, by access.Actor, g Grant) (Grant, error) {
 	err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
-		p, err := seen(ctx, tx, by, g.Project, access.GrantWrite, false)
+		p, err := seen(ctx, tx, by, g.Project, access.GrantWrite)
 		if err != nil {
 			return err
 		}
@@ -29,7 +29,7 @@ func (s *Service) GrantProject(ctx context.Context, by access.Actor, g Grant) (G
 			return err
 		}
 		g = fresh
-		return record(ctx, tx, by, "project.grant.added", id.ProjectGrant, g.ID, p.Organization)
+		return record(ctx, tx, by, fact("project.grant.added", id.ProjectGrant, g.ID, p.Organization))
 	})
 	return g, err
 }
@@ -83,7 +83,7 @@ func reaching(by access.Actor, p access.Permission, q query.Query, fields ...str
 // from the user grants that stand on it.
 func (s *Service) UpdateGrant(ctx context.Context, by access.Actor, project, i id.ID, change func(*Grant) error) (g Grant, err error) {
 	err = s.Store.Update(ctx, by.Realm, func(tx Tx) error {
-		if g, err = lockGrant(ctx, tx, by, project, i, access.GrantWrite); err != nil {
+		if g, err = lockGrant(ctx, tx, by, [2]id.ID{project, i}, access.GrantWrite); err != nil {
 			return err
 		}
 		before := g
@@ -101,17 +101,18 @@ func (s *Service) UpdateGrant(ctx context.Context, by access.Actor, project, i i
 		if err := shrink(ctx, tx, g); err != nil {
 			return err
 		}
-		return record(ctx, tx, by, "project.grant.changed", id.ProjectGrant, g.ID, g.Organization)
+		return record(ctx, tx, by, fact("project.grant.changed", id.ProjectGrant, g.ID, g.Organization))
 	})
 	return g, err
 }
 
-func lockGrant(ctx context.Context, tx Tx, by access.Actor, project, i id.ID, p access.Permission) (Grant, error) {
-	owner, err := seen(ctx, tx, by, project, p, false)
+// lockGrant locks a grant, named by its project and itself.
+func lockGrant(ctx context.Context, tx Tx, by access.Actor, of [2]id.ID, p access.Permission) (Grant, error) {
+	owner, err := seen(ctx, tx, by, of[0], p)
 	if err != nil {
 		return Grant{}, err
 	}
-	g, err := tx.ProjectGrants().Lock(ctx, i)
+	g, err := tx.ProjectGrants().Lock(ctx, of[1])
 	if err == nil && g.Project != owner.ID {
 		err = ErrGrantNotFound
 	}
@@ -140,14 +141,14 @@ func shrink(ctx context.Context, tx Tx, g Grant) error {
 // RemoveGrant ends a project grant with the user grants that stand on it.
 func (s *Service) RemoveGrant(ctx context.Context, by access.Actor, project, i id.ID) (g Grant, err error) {
 	err = s.Store.Update(ctx, by.Realm, func(tx Tx) error {
-		if g, err = lockGrant(ctx, tx, by, project, i, access.GrantDelete); err != nil {
+		if g, err = lockGrant(ctx, tx, by, [2]id.ID{project, i}, access.GrantDelete); err != nil {
 			return err
 		}
 		return firstOf(
 			deleted(tx.Administrators().DeleteWhere(ctx, query.Is("scope", string(OfGrant)), query.Is("object_id", i))),
 			deleted(tx.UserGrants().DeleteWhere(ctx, query.Is("grant_id", i))),
 			tx.ProjectGrants().Delete(ctx, i),
-			record(ctx, tx, by, "project.grant.removed", id.ProjectGrant, i, g.Organization),
+			record(ctx, tx, by, fact("project.grant.removed", id.ProjectGrant, i, g.Organization)),
 		)
 	})
 	return g, err
@@ -179,7 +180,7 @@ func (s *Service) GrantUser(ctx context.Context, by access.Actor, g UserGrant) (
 			return err
 		}
 		g = fresh
-		return record(ctx, tx, by, "user.grant.added", id.UserGrant, g.ID, g.Organization)
+		return record(ctx, tx, by, fact("user.grant.added", id.UserGrant, g.ID, g.Organization))
 	})
 	return g, err
 }
@@ -258,7 +259,7 @@ func (s *Service) UpdateUserGrant(ctx context.Context, by access.Actor, i id.ID,
 		return firstOf(
 			known(ctx, tx, g.Project, g.Roles, within),
 			tx.UserGrants().Update(ctx, &g),
-			record(ctx, tx, by, "user.grant.changed", id.UserGrant, g.ID, g.Organization),
+			record(ctx, tx, by, fact("user.grant.changed", id.UserGrant, g.ID, g.Organization)),
 		)
 	})
 	return g, err
@@ -270,7 +271,7 @@ func (s *Service) RemoveUserGrant(ctx context.Context, by access.Actor, i id.ID)
 		if g, err = lockUserGrant(ctx, tx, by, i, access.GrantDelete); err != nil {
 			return err
 		}
-		return firstOf(tx.UserGrants().Delete(ctx, i), record(ctx, tx, by, "user.grant.removed", id.UserGrant, i, g.Organization))
+		return firstOf(tx.UserGrants().Delete(ctx, i), record(ctx, tx, by, fact("user.grant.removed", id.UserGrant, i, g.Organization)))
 	})
 	return g, err
 }

@@ -31,7 +31,7 @@ func (s *Service) CreateProject(ctx context.Context, by access.Actor, p Project)
 			return err
 		}
 		p = fresh
-		return record(ctx, tx, by, "project.created", id.Project, p.ID, p.Organization)
+		return record(ctx, tx, by, fact("project.created", id.Project, p.ID, p.Organization))
 	})
 	return p, err
 }
@@ -70,7 +70,7 @@ func (s *Service) Projects(ctx context.Context, by access.Actor, q query.Query) 
 // UpdateProject applies change to a project.
 func (s *Service) UpdateProject(ctx context.Context, by access.Actor, i id.ID, change func(*Project) error) (p Project, err error) {
 	err = s.Store.Update(ctx, by.Realm, func(tx Tx) error {
-		if p, err = seen(ctx, tx, by, i, access.ProjectWrite, true); err != nil {
+		if p, err = seen(ctx, tx, by, i, access.ProjectWrite); err != nil {
 			return err
 		}
 		before := p
@@ -88,23 +88,19 @@ func (s *Service) UpdateProject(ctx context.Context, by access.Actor, i id.ID, c
 		if p.Active != before.Active {
 			what = map[bool]string{true: "project.activated", false: "project.deactivated"}[p.Active]
 		}
-		return record(ctx, tx, by, what, id.Project, p.ID, p.Organization)
+		return record(ctx, tx, by, fact(what, id.Project, p.ID, p.Organization))
 	})
 	return p, err
 }
 
-// seen returns a project with its organization held: whoever is allowed p on
-// the organization or on the project sees it.
-func seen(ctx context.Context, tx Tx, by access.Actor, i id.ID, p access.Permission, lock bool) (Project, error) {
-	get := tx.Projects().Hold
-	if lock {
-		get = tx.Projects().Lock
-	}
+// seen locks a project with its organization held: whoever is allowed p on the
+// organization or on the project sees it.
+func seen(ctx context.Context, tx Tx, by access.Actor, i id.ID, p access.Permission) (Project, error) {
 	// The organization is held first: deletion takes its row before all others.
 	found, err := tx.Projects().Get(ctx, i)
 	if err == nil {
 		if _, err = tx.Organizations().Hold(ctx, found.Organization); err == nil {
-			found, err = get(ctx, i)
+			found, err = tx.Projects().Lock(ctx, i)
 		}
 	}
 	if err != nil {
@@ -127,7 +123,7 @@ func missing(err error) error {
 // DeleteProject removes a project with its roles, grants and administrators.
 func (s *Service) DeleteProject(ctx context.Context, by access.Actor, i id.ID) (p Project, err error) {
 	err = s.Store.Update(ctx, by.Realm, func(tx Tx) error {
-		if p, err = seen(ctx, tx, by, i, access.ProjectDelete, true); err != nil {
+		if p, err = seen(ctx, tx, by, i, access.ProjectDelete); err != nil {
 			return err
 		}
 		grants, err := every(ctx, tx.ProjectGrants(), query.Is("project_id", i))
@@ -145,7 +141,7 @@ func (s *Service) DeleteProject(ctx context.Context, by access.Actor, i id.ID) (
 			deleted(tx.ProjectGrants().DeleteWhere(ctx, query.Is("project_id", i))),
 			deleted(tx.ProjectRoles().DeleteWhere(ctx, query.Is("project_id", i))),
 			tx.Projects().Delete(ctx, i),
-			record(ctx, tx, by, "project.deleted", id.Project, i, p.Organization),
+			record(ctx, tx, by, fact("project.deleted", id.Project, i, p.Organization)),
 		)
 	})
 	return p, err
@@ -163,8 +159,13 @@ func firstOf(errs ...error) error {
 	return nil
 }
 
-func record(ctx context.Context, tx Tx, by access.Actor, what string, kind id.Kind, subject, organization id.ID) error {
-	_, err := tx.Append(ctx, event.Event{Type: what, Actor: by.Subject, Organization: organization, Kind: kind, Subject: subject})
+func fact(what string, kind id.Kind, subject, organization id.ID) event.Event {
+	return event.Event{Type: what, Organization: organization, Kind: kind, Subject: subject}
+}
+
+func record(ctx context.Context, tx Tx, by access.Actor, e event.Event) error {
+	e.Actor = by.Subject
+	_, err := tx.Append(ctx, e)
 	return err
 }
 

@@ -12,7 +12,7 @@ import (
 // AddRoles adds roles to a project, all or none.
 func (s *Service) AddRoles(ctx context.Context, by access.Actor, project id.ID, roles []Role) (out []Role, err error) {
 	err = s.Store.Update(ctx, by.Realm, func(tx Tx) error {
-		p, err := seen(ctx, tx, by, project, access.ProjectWrite, false)
+		p, err := seen(ctx, tx, by, project, access.ProjectWrite)
 		if err != nil {
 			return err
 		}
@@ -26,7 +26,7 @@ func (s *Service) AddRoles(ctx context.Context, by access.Actor, project id.ID, 
 				return err
 			}
 			out = append(out, r)
-			if err := record(ctx, tx, by, "project.role.added", id.ProjectRole, r.ID, p.Organization); err != nil {
+			if err := record(ctx, tx, by, fact("project.role.added", id.ProjectRole, r.ID, p.Organization)); err != nil {
 				return err
 			}
 		}
@@ -51,7 +51,7 @@ func (s *Service) Roles(ctx context.Context, by access.Actor, project id.ID, q q
 // UpdateRole applies change to a role of a project; its key stays.
 func (s *Service) UpdateRole(ctx context.Context, by access.Actor, project id.ID, key string, change func(*Role) error) (r Role, err error) {
 	err = s.Store.Update(ctx, by.Realm, func(tx Tx) error {
-		p, err := seen(ctx, tx, by, project, access.ProjectWrite, false)
+		p, err := seen(ctx, tx, by, project, access.ProjectWrite)
 		if err != nil {
 			return err
 		}
@@ -66,7 +66,7 @@ func (s *Service) UpdateRole(ctx context.Context, by access.Actor, project id.ID
 		return firstOf(
 			named("display_name", r.DisplayName, 0, 200), named("group", r.Group, 0, 200),
 			tx.ProjectRoles().Update(ctx, &r),
-			record(ctx, tx, by, "project.role.changed", id.ProjectRole, r.ID, p.Organization),
+			record(ctx, tx, by, fact("project.role.changed", id.ProjectRole, r.ID, p.Organization)),
 		)
 	})
 	return r, err
@@ -75,7 +75,7 @@ func (s *Service) UpdateRole(ctx context.Context, by access.Actor, project id.ID
 // RemoveRole takes a role from a project, and from every grant that names it.
 func (s *Service) RemoveRole(ctx context.Context, by access.Actor, project id.ID, key string) (r Role, err error) {
 	err = s.Store.Update(ctx, by.Realm, func(tx Tx) error {
-		p, err := seen(ctx, tx, by, project, access.ProjectWrite, true)
+		p, err := seen(ctx, tx, by, project, access.ProjectWrite)
 		if err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func (s *Service) RemoveRole(ctx context.Context, by access.Actor, project id.ID
 		if err := dropRole(ctx, tx.UserGrants(), project, key, func(g *UserGrant) *[]string { return &g.Roles }); err != nil {
 			return err
 		}
-		return record(ctx, tx, by, "project.role.removed", id.ProjectRole, r.ID, p.Organization)
+		return record(ctx, tx, by, fact("project.role.removed", id.ProjectRole, r.ID, p.Organization))
 	})
 	return r, err
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"guildhall/internal/access"
-	"guildhall/internal/directory"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
@@ -39,9 +38,9 @@ const Operator = "operator"
 type Store interface {
 	Realm(ctx context.Context, i id.ID) (Realm, error)
 	Realms(ctx context.Context, after id.ID, limit int) ([]Realm, error)
-	// CreateRealm writes a realm with its default organization and system
-	// project, whose IDs it fills in.
-	CreateRealm(ctx context.Context, r *Realm, first directory.Organization) error
+	// CreateRealm writes a realm with a default organization of the same name and
+	// the system project in it, whose IDs it fills in.
+	CreateRealm(ctx context.Context, r *Realm) error
 	// SetOrigins makes origins the ones of a realm.
 	SetOrigins(ctx context.Context, i id.ID, origins []string) error
 	// SetDefault makes a living organization the default of a realm.
@@ -113,8 +112,7 @@ func (s *Service) Create(ctx context.Context, r Realm) (Realm, error) {
 		}
 		r.Origins[i] = origin
 	}
-	first := directory.Organization{Name: r.Name, Slug: "default", State: directory.Active, NameClaimed: true}
-	err := s.Store.CreateRealm(ctx, &r, first)
+	err := s.Store.CreateRealm(ctx, &r)
 	return r, err
 }
 

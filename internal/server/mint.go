@@ -48,20 +48,15 @@ func (s Services) Mint(ctx context.Context, r realm.Realm, w Wish) (Made, error)
 	by := access.System(r.ID)
 	switch w.Dialect {
 	case "native":
-		return s.mintKey(ctx, by, w, native.Scheme, native.KeyPrefix, "token", []string{native.AllPermissions})
+		return s.mintKey(ctx, by, w, credential.Key{Scheme: native.Scheme, Claims: []string{native.AllPermissions}})
 	case "auth0":
-		return s.mintClient(ctx, by, w, credential.Application{Claims: auth0.Scopes()}, "", [2]string{"client_id", "client_secret"})
+		return s.mintClient(ctx, by, w, credential.Application{Scheme: "auth0", Claims: auth0.Scopes()})
 	case "stytch":
-		env := "test"
-		if w.Live {
-			env = "live"
-		}
-		return s.mintClient(ctx, by, w, credential.Application{Scheme: stytch.Scheme, ClientID: "project-" + env + "-" + randomUUID()},
-			"secret-"+env+"-", [2]string{"project_id", "secret"})
+		return s.mintClient(ctx, by, w, credential.Application{Scheme: stytch.Scheme, ClientID: "project-" + w.environment() + "-" + randomUUID()})
 	case "zitadel":
 		return s.mintPAT(ctx, by, r, w)
 	case "ssojet":
-		return s.mintClient(ctx, by, w, credential.Application{Scheme: ssojet.Scheme, Claims: []string{"sys_owner"}}, "", [2]string{"client_id", "client_secret"})
+		return s.mintClient(ctx, by, w, credential.Application{Scheme: ssojet.Scheme, Claims: []string{"sys_owner"}})
 	case "truto":
 		return s.mintTruto(ctx, by, w)
 	}
@@ -76,27 +71,41 @@ func randomUUID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-func (s Services) mintKey(ctx context.Context, by access.Actor, w Wish, scheme, prefix, name string, all []string) (Made, error) {
-	claims := w.Claims
-	if claims == nil {
-		claims = all
+// environment is the word for the kind of project in its id and secret.
+func (w Wish) environment() string {
+	if w.Live {
+		return "live"
 	}
-	_, secret, err := s.Credentials.CreateKey(ctx, by, credential.Key{
-		Organization: w.Organization, Scheme: scheme, Name: w.Name, Claims: claims, ExpiresAt: w.ExpiresAt,
-	}, prefix)
-	return Made{Values: map[string]string{name: secret}}, err
+	return "test"
 }
 
-func (s Services) mintClient(ctx context.Context, by access.Actor, w Wish, a credential.Application, prefix string, names [2]string) (Made, error) {
-	if a.Scheme == "" {
-		a.Scheme = w.Dialect
+// mintKey makes a key like k, with the claims that were wished for or else k's.
+func (s Services) mintKey(ctx context.Context, by access.Actor, w Wish, k credential.Key) (Made, error) {
+	k.Organization, k.Name, k.ExpiresAt = w.Organization, w.Name, w.ExpiresAt
+	if w.Claims != nil {
+		k.Claims = w.Claims
+	}
+	prefix := ""
+	if k.Scheme == native.Scheme {
+		prefix = native.KeyPrefix
+	}
+	_, secret, err := s.Credentials.CreateKey(ctx, by, k, prefix)
+	return Made{Values: map[string]string{"token": secret}}, err
+}
+
+// mintClient makes an application like a, with the claims that were wished for or
+// else a's.
+func (s Services) mintClient(ctx context.Context, by access.Actor, w Wish, a credential.Application) (Made, error) {
+	prefix, clientID, secretName := "", "client_id", "client_secret"
+	if a.Scheme == stytch.Scheme {
+		prefix, clientID, secretName = "secret-"+w.environment()+"-", "project_id", "secret"
 	}
 	a.Name, a.Organization = w.Name, w.Organization
 	if w.Claims != nil {
 		a.Claims = w.Claims
 	}
 	a, secret, err := s.Credentials.CreateApplication(ctx, by, a, prefix)
-	return Made{Values: map[string]string{names[0]: a.ClientID, names[1]: secret}}, err
+	return Made{Values: map[string]string{clientID: a.ClientID, secretName: secret}}, err
 }
 
 // mintPAT makes a machine user with its roles and a personal access token.
@@ -130,7 +139,7 @@ func (s Services) mintPAT(ctx context.Context, by access.Actor, r realm.Realm, w
 // mintTruto makes an API token and, where there is none yet, the integrated
 // account of the built-in directory.
 func (s Services) mintTruto(ctx context.Context, by access.Actor, w Wish) (Made, error) {
-	made, err := s.mintKey(ctx, by, w, truto.Scheme, "", "token", nil)
+	made, err := s.mintKey(ctx, by, w, credential.Key{Scheme: truto.Scheme})
 	if err != nil {
 		return made, err
 	}

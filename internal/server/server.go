@@ -187,7 +187,7 @@ func (s *Server) open(addr string, certificates *tls.Config) error {
 	s.listeners = append(s.listeners, listening{l, &http.Server{
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader, Protocols: protocols, TLSConfig: certificates,
-		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
 	}, certificates != nil})
 	return nil
 }

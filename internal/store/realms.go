@@ -49,7 +49,7 @@ func (s Realms) Realms(ctx context.Context, after id.ID, limit int) ([]realm.Rea
 }
 
 // CreateRealm writes a realm with what it must have from its first moment.
-func (s Realms) CreateRealm(ctx context.Context, r *realm.Realm, first directory.Organization) error {
+func (s Realms) CreateRealm(ctx context.Context, r *realm.Realm) error {
 	return s.DB.update(ctx, id.None, false, func(tx *Tx) error {
 		fresh := *r
 		var err error
@@ -66,7 +66,7 @@ func (s Realms) CreateRealm(ctx context.Context, r *realm.Realm, first directory
 			return err
 		}
 		tx.realm = fresh.ID
-		home := first
+		home := directory.Organization{Name: fresh.Name, Slug: "default", State: directory.Active, NameClaimed: true}
 		if err := tx.Organizations().Insert(ctx, &home); err != nil {
 			return err
 		}

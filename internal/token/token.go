@@ -2,6 +2,7 @@
 package token
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -10,11 +11,12 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
@@ -93,15 +95,7 @@ func (s *Service) Issue(ctx context.Context, realm id.ID, claims map[string]any,
 	for k, v := range claims {
 		full[k] = v
 	}
-	payload, err := json.Marshal(full)
-	if err != nil {
-		return "", err
-	}
-	signed, err := signer.Sign(payload)
-	if err != nil {
-		return "", err
-	}
-	return signed.CompactSerialize()
+	return jwt.Signed(signer).Claims(full).Serialize()
 }
 
 func newID() string {
@@ -191,15 +185,17 @@ func (s *Service) JWKS(ctx context.Context, realm id.ID) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
-	for _, k := range keys {
+	set := make([][]byte, len(keys))
+	for i, k := range keys {
 		public, err := publicKey(k)
 		if err != nil {
 			return nil, err
 		}
-		set.Keys = append(set.Keys, jose.JSONWebKey{Key: public, KeyID: k.KID, Algorithm: k.Algorithm, Use: "sig"})
+		if set[i], err = (jose.JSONWebKey{Key: public, KeyID: k.KID, Algorithm: k.Algorithm, Use: "sig"}).MarshalJSON(); err != nil {
+			return nil, err
+		}
 	}
-	return json.Marshal(set)
+	return slices.Concat([]byte(`{"keys":[`), bytes.Join(set, []byte(",")), []byte("]}")), nil
 }
 
 func publicKey(k Key) (any, error) {

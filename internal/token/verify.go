@@ -1,13 +1,13 @@
 package token
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 
 	"guildhall/internal/fault"
 )
@@ -47,24 +47,21 @@ func (s *Service) Verify(ctx context.Context, raw string) (Verified, error) {
 }
 
 func (s *Service) verify(ctx context.Context, raw string) (v Verified, err error) {
-	signed, err := jose.ParseSignedCompact(raw, algorithms)
-	if err != nil || len(signed.Signatures) != 1 {
+	signed, err := jwt.ParseSigned(raw, algorithms)
+	if err != nil || len(signed.Headers) != 1 {
 		return v, ErrToken.With(Malformed)
 	}
-	header := signed.Signatures[0].Protected
-	by, err := s.verifier(ctx, header.KeyID)
+	by, err := s.verifier(ctx, signed.Headers[0].KeyID)
 	if err != nil {
 		if fault.KindOf(err) == fault.NotFound {
 			err = ErrToken.With(Signature)
 		}
 		return v, err
 	}
-	payload, err := signed.Verify(by.key)
-	if err != nil {
-		return v, ErrToken.With(Signature)
-	}
-	d := json.NewDecoder(bytes.NewReader(payload))
-	if err := d.Decode(&v.Claims); err != nil {
+	if err := signed.Claims(by.key, &v.Claims); err != nil {
+		if errors.Is(err, jose.ErrCryptoFailure) {
+			return v, ErrToken.With(Signature)
+		}
 		return v, ErrToken.With(Malformed)
 	}
 	expires, _ := v.Claims["exp"].(float64)
