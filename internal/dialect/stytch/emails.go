@@ -61,12 +61,9 @@ func retiredAs(address string) query.Condition {
 	return query.Where("details", query.Contains, strings.Trim(string(written), `"`))
 }
 
-// retiredBy fails when m has retired an address.
-func retiredBy(m directory.Membership, address string) error {
-	if len(without(m.Retired, address)) < len(m.Retired) {
-		return errEmailRetired
-	}
-	return nil
+// retired reports whether m has retired an address.
+func retired(m directory.Member, address string) bool {
+	return len(without(m.Retired, address)) < len(m.Retired)
 }
 
 // unlinkRetiredEmail gives a retired address free for other members.

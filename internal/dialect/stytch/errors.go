@@ -69,13 +69,18 @@ var reasons = map[string]wireError{
 	"role_taken":  {http.StatusBadRequest, "rbac_role_duplicate", "A role with this role_id already exists."},
 }
 
-// fields names the rules of the domain that have a name of their own at the
-// vendor, by the field they are about, in the manner of reasons.
-var fields = map[string]string{
-	"name": "invalid_organization_name", "slug": "invalid_organization_slug", "external_id": "invalid_organization_external_id",
-	"organizations.members/name": "bad_request", "organizations.members/external_id": "bad_request",
-	"email": "invalid_email", "phone": "invalid_phone_number",
-	"public_metadata": "metadata_invalid_format", "private_metadata": "metadata_invalid_format",
+// fields holds the rules of the domain by the field they are about, in the manner
+// of reasons. Their status is that of every invalid input.
+var fields = map[string]wireError{
+	"name":                              {Type: "invalid_organization_name", Message: "organization_name must be valid text of 1 to 128 characters."},
+	"slug":                              {Type: "invalid_organization_slug", Message: "organization_slug is not valid."},
+	"external_id":                       {Type: "invalid_organization_external_id", Message: "organization_external_id is not valid."},
+	"organizations.members/name":        {Type: "bad_request", Message: "name must be valid text of at most 300 characters."},
+	"organizations.members/external_id": {Type: "bad_request", Message: "external_id is not valid."},
+	"email":                             {Type: "invalid_email", Message: "email_address is not a valid email address."},
+	"phone":                             {Type: "invalid_phone_number", Message: "mfa_phone_number must be in E.164 form, such as +12025550123."},
+	"public_metadata":                   {Type: "metadata_invalid_format", Message: "untrusted_metadata must be valid text, at most 16 levels deep."},
+	"private_metadata":                  {Type: "metadata_invalid_format", Message: "trusted_metadata must be valid text, at most 16 levels deep."},
 }
 
 // Failure puts a fault into the vendor's envelope.
@@ -115,8 +120,8 @@ func worded(f *fault.Error, route *edge.Route) wireError {
 		w = wireError{kinds[f.Kind].Status, kind, ""}
 	case f.Is(fault.ErrInvalid) && f.Field != "":
 		w = kinds[fault.Invalid]
-		if named, ok := lookUp(fields, f.Field, route); ok {
-			w.Type = named
+		if rule, ok := lookUp(fields, f.Field, route); ok {
+			w.Type, w.Message = rule.Type, rule.Message
 		}
 	case f.Is(credential.ErrCredential):
 		w = kinds[fault.Unauthenticated]

@@ -7,8 +7,8 @@ import (
 	"guildhall/internal/query"
 )
 
-// updateMember changes a member and its person. Roles are checked before anything
-// is written and written last.
+// updateMember changes a member and its person. That the roles exist is found out
+// before anything is written; they are assigned last.
 func (a *API) updateMember(c edge.Call) (edge.Reply, error) {
 	b, err := read(c)
 	if err != nil {
@@ -23,8 +23,7 @@ func (a *API) updateMember(c edge.Call) (edge.Reply, error) {
 		return edge.Reply{}, err
 	}
 	names, setRoles := b.strings("roles")
-	roles, err := a.roleIDs(c, organization, names)
-	if err != nil {
+	if err := a.rolesExist(c, organization, names); err != nil {
 		return edge.Reply{}, err
 	}
 	if err := a.unclaimedByOthers(c, b, organization, i); err != nil {
@@ -32,14 +31,24 @@ func (a *API) updateMember(c edge.Call) (edge.Reply, error) {
 	}
 	m, err := a.Directory.UpdateMember(c.Context(), c.Actor, organization, i, b.changeMember)
 	if err == nil && setRoles {
-		if err = a.Directory.SetRoles(c.Context(), c.Actor, organization, m.User, roles); err == nil {
-			m, err = a.Directory.Member(c.Context(), c.Actor, organization, query.Is("id", i))
-		}
+		m, err = a.setRoles(c, m, names)
 	}
 	if err != nil {
 		return edge.Reply{}, err
 	}
 	return a.showMember(c, m)
+}
+
+// setRoles replaces the roles that were assigned to a member.
+func (a *API) setRoles(c edge.Call, m directory.Membership, names []string) (directory.Membership, error) {
+	roles, err := a.roleIDs(c, m.Member.Organization, names)
+	if err != nil {
+		return m, err
+	}
+	if err := a.Directory.SetRoles(c.Context(), c.Actor, m.Member.Organization, m.User, roles); err != nil {
+		return m, err
+	}
+	return a.Directory.Member(c.Context(), c.Actor, m.Member.Organization, query.Is("id", m.Member.ID))
 }
 
 func (a *API) unclaimedByOthers(c edge.Call, b *body, organization, member id.ID) error {

@@ -25,10 +25,10 @@ func (a *API) createMember(c edge.Call) (edge.Reply, error) {
 	if err != nil {
 		return edge.Reply{}, err
 	}
-	if n.Roles, err = a.roleIDs(c, organization, roles); err != nil {
+	if err := a.unclaimed(c, organization, id.None, n.Email, n.Phone); err != nil {
 		return edge.Reply{}, err
 	}
-	if err := a.unclaimed(c, organization, id.None, n.Email, n.Phone); err != nil {
+	if n.Roles, err = a.roleIDs(c, organization, roles); err != nil {
 		return edge.Reply{}, err
 	}
 	u, err := a.Directory.CreateUser(c.Context(), c.Actor, n)
@@ -280,40 +280,32 @@ func (a *API) deleteMemberExternalID(c edge.Call) (edge.Reply, error) {
 // address, or has the phone number. Guests count as well as people at home there;
 // only of the latter the database knows that their addresses differ.
 func (a *API) unclaimed(c edge.Call, organization, except id.ID, email, phone string) error {
+	var either []query.Condition
 	if email != "" {
-		where, err := a.withEmails(c, []string{email})
+		has, err := a.withEmails(c, []string{email})
 		if err != nil {
 			return err
 		}
-		taken := func(m directory.Membership) error { return directory.ErrEmailTaken }
-		if err := a.others(c, organization, except, where, taken); err != nil {
-			return err
-		}
-		retired := func(m directory.Membership) error { return retiredBy(m, email) }
-		if err := a.others(c, organization, except, retiredAs(email), retired); err != nil {
-			return err
-		}
+		either = append(either, has, retiredAs(email))
 	}
-	if phone == "" {
-		return nil
+	if phone != "" {
+		either = append(either, query.Is("user.phone", phone))
 	}
-	taken := func(m directory.Membership) error { return directory.ErrPhoneTaken }
-	return a.others(c, organization, except, query.Is("user.phone", phone), taken)
-}
-
-// others asks check about the members of an organization that meet a condition,
-// until it fails.
-func (a *API) others(c edge.Call, organization, except id.ID, where query.Condition, check func(directory.Membership) error) error {
-	page, err := a.Directory.Members(c.Context(), c.Actor, organization, query.Query{Where: []query.Condition{where}, Limit: query.MaxLimit})
+	page, err := a.Directory.Members(c.Context(), c.Actor, organization, query.Query{
+		Where: []query.Condition{query.Any(either...)}, Limit: query.MaxLimit,
+	})
 	if err != nil {
 		return err
 	}
 	for _, m := range page.Items {
-		if m.Member.ID == except {
-			continue
-		}
-		if err := check(m); err != nil {
-			return err
+		switch {
+		case m.Member.ID == except:
+		case email != "" && directory.Fold(m.Person.Email) == directory.Fold(email):
+			return directory.ErrEmailTaken
+		case email != "" && retired(m.Member, email):
+			return errEmailRetired
+		case phone != "" && m.Person.Phone == phone:
+			return directory.ErrPhoneTaken
 		}
 	}
 	return nil

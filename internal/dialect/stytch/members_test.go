@@ -125,7 +125,9 @@ func TestAProvenAddressBringsTheRolesOfItsDomain(t *testing.T) {
 		"rbac_email_implicit_role_assignments":[{"domain":"acme.example","role_id":"stytch_admin"}]}`).ok(t)
 	org := c.do(t, "GET", organizationPathOf("acme"), "").text("organization", "organization_id")
 	ada := c.person(t, org, "ada@Acme.Example")
-	admin := func() any { return c.do(t, "GET", organizationPathOf(org)+"/member?member_id="+ada, "").ok(t).at("member", "is_admin") }
+	admin := func() any {
+		return c.do(t, "GET", organizationPathOf(org)+"/member?member_id="+ada, "").ok(t).at("member", "is_admin")
+	}
 	found := func() int {
 		return len(c.do(t, "POST", organizationsPath+"/members/search", `{"organization_ids":["acme"],"query":{"operator":"AND","operands":[
 			{"filter_name":"member_roles","filter_value":["stytch_admin"]}]}}`).ok(t).at("members").([]any))

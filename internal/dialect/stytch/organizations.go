@@ -109,7 +109,7 @@ func (b *body) organization(o *directory.Organization, mappings []directory.Role
 }
 
 // reserved are the words that stand where a reference would in some path.
-var reserved = []string{"members", "search", "..", "."}
+var reserved = []string{"members", "search", "dangerously_get", "mfa_phone_numbers", "passwords", "..", "."}
 
 // reference reports whether s can be a slug or an external id: 1 to 128 letters,
 // digits and some marks, and nothing that a path would take for something else.
@@ -155,8 +155,7 @@ func (a *API) mappings(c edge.Call, b *body, organization id.ID) ([]directory.Ro
 	if len(items) > maxListed {
 		return nil, errBadRequest.On(field).Saying("%s may have at most %d items", field, maxListed)
 	}
-	_, err := a.roleIDs(c, organization, names)
-	return out, err
+	return out, a.rolesExist(c, organization, names)
 }
 
 // deleteOrganization ends the organization with the members who belong to it.

@@ -81,36 +81,54 @@ func (a *API) roles(c edge.Call, where query.Condition) (roleBook, error) {
 // organization. A custom role of the organization stands before one of the
 // project with the same name.
 func (a *API) roleIDs(c edge.Call, organization id.ID, names []string) ([]id.ID, error) {
-	if len(names) == 0 {
-		return nil, nil
-	}
-	keys := make([]string, len(names))
-	for i, name := range names {
-		if name == memberRole {
-			return nil, errDefaultRole
-		}
-		keys[i] = directory.Fold(name)
-	}
-	book, err := a.roles(c, query.All(query.OneOf("organization_id", []id.ID{id.None, organization}), query.OneOf("key_key", keys)))
+	book, err := a.rolesNamed(c, organization, names)
 	if err != nil {
 		return nil, err
 	}
 	var ids []id.ID
 	for _, name := range names {
 		i := book.find(organization, name)
-		if i == id.None && name == adminRole {
-			i, err = a.makeAdminRole(c)
-		} else if i == id.None {
-			err = errRoleAssignment.Saying("The role %q does not exist for this organization.", name)
-		}
-		if err != nil {
-			return nil, err
+		if i == id.None {
+			if i, err = a.makeAdminRole(c); err != nil {
+				return nil, err
+			}
 		}
 		if !slices.Contains(ids, i) {
 			ids = append(ids, i)
 		}
 	}
 	return ids, nil
+}
+
+// rolesExist fails unless all of the names could be assigned in an organization.
+func (a *API) rolesExist(c edge.Call, organization id.ID, names []string) error {
+	_, err := a.rolesNamed(c, organization, names)
+	return err
+}
+
+// rolesNamed fetches the roles with the given names, all of which exist; adminRole
+// does so before the realm has it.
+func (a *API) rolesNamed(c edge.Call, organization id.ID, names []string) (book roleBook, err error) {
+	if len(names) == 0 {
+		return book, nil
+	}
+	if len(names) > maxListed {
+		return book, errBadRequest.On("roles").Saying("at most %d roles can be named", maxListed)
+	}
+	keys := make([]string, len(names))
+	for i, name := range names {
+		if name == memberRole {
+			return book, errDefaultRole
+		}
+		keys[i] = directory.Fold(name)
+	}
+	book, err = a.roles(c, query.All(query.OneOf("organization_id", []id.ID{id.None, organization}), query.OneOf("key_key", keys)))
+	for _, name := range names {
+		if err == nil && name != adminRole && book.find(organization, name) == id.None {
+			err = errRoleAssignment.Saying("The role %q does not exist for this organization.", shortened(name))
+		}
+	}
+	return book, err
 }
 
 func (b roleBook) find(organization id.ID, name string) (found id.ID) {

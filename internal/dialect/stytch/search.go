@@ -107,11 +107,15 @@ func (o operand) wrong(kind, text string) error {
 
 // unknown is the failure of an operand whose filter does not exist.
 func (o operand) unknown() error {
-	name := o.name
-	if len(name) > 64 {
-		name = strings.ToValidUTF8(name[:64], "")
+	return o.wrong("filter_name_not_recognized", "the filter_name "+shortened(o.name)+" is not recognized")
+}
+
+// shortened is a text that came with a request, as far as it is repeated to the caller.
+func shortened(s string) string {
+	if len(s) > 64 {
+		return strings.ToValidUTF8(s[:64], "") + "…"
 	}
-	return o.wrong("filter_name_not_recognized", "the filter_name "+name+" is not recognized")
+	return s
 }
 
 func (o operand) texts() ([]string, error) {

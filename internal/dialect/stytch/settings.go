@@ -154,7 +154,11 @@ func (b *body) tenants(name string) map[string][]string {
 			b.fail(errTenantsFormat.On(name))
 			continue
 		}
-		out[provider] = tenants
+		if tenants, err := plain(tenants); err != nil {
+			b.fail(err)
+		} else {
+			out[provider] = tenants
+		}
 	}
 	return out
 }

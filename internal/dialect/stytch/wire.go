@@ -73,9 +73,15 @@ func wrongEnvironment(here string) error {
 	return errTestID
 }
 
-// idLike reports text that could be taken for the id of an organization.
+// idLike reports text that could be taken for the id of an organization or a member.
 func idLike(s string) bool {
-	return strings.HasPrefix(s, "organization-test-") || strings.HasPrefix(s, "organization-live-")
+	for _, kind := range []id.Kind{id.Organization, id.Member} {
+		rest, ok := strings.CutPrefix(s, words[kind]+"-")
+		if ok && (strings.HasPrefix(rest, "test-") || strings.HasPrefix(rest, "live-")) {
+			return true
+		}
+	}
+	return false
 }
 
 // moment spells a time as the vendor's objects do: RFC 3339 in UTC, to the second.
