@@ -8,6 +8,7 @@ import (
 
 	"guildhall/internal/dialect/dialecttest"
 	"guildhall/internal/id"
+	"guildhall/internal/realm"
 )
 
 // A world is a realm with one object of every kind in an organization of its own.
@@ -23,7 +24,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	r := dialecttest.New(t)
-	w := &world{rig: r, api: newAPI(r), key: bearer(t, r, r.Realm, id.None, AllPermissions), ids: map[string]string{}}
+	w := &world{rig: r, api: newAPI(r), key: bearer(t, r, r.Realm, id.None, AllPermissions, realm.Operator), ids: map[string]string{}}
 	w.handler = r.Handler(w.api)
 	made := func(name, path, body string) {
 		t.Helper()
@@ -93,5 +94,53 @@ func TestEveryOperationWithABodyHasASample(t *testing.T) {
 		if _, ok := bodies[o.name]; ok != (o.in != nil) {
 			t.Errorf("%s: takes a body: %v, has a sample: %v", o.name, o.in != nil, ok)
 		}
+	}
+}
+
+// pages walks a list to its end and gives what identifies each item.
+func (w *world) pages(t *testing.T, o operation, given string) (items []string) {
+	t.Helper()
+	for cursor := ""; ; {
+		target := prefix + w.fill(o.path) + "?" + given
+		if cursor != "" {
+			target += "&cursor=" + cursor
+		}
+		got := send(w.handler, "GET", target, "", "Authorization", w.key)
+		var page list[map[string]any]
+		if err := json.Unmarshal(got.Body.Bytes(), &page); err != nil || got.Code != http.StatusOK {
+			t.Fatalf("GET %s: %d %s", target, got.Code, got.Body)
+		}
+		for _, item := range page.Items {
+			for _, name := range []string{"id", "member", "user"} {
+				if s, ok := item[name].(string); ok {
+					items = append(items, s)
+					break
+				}
+			}
+		}
+		if page.Next == nil {
+			return items
+		}
+		cursor = *page.Next
+		if len(items) > 1000 {
+			t.Fatalf("%s: no end", target)
+		}
+	}
+}
+
+// A deletionSeen is a deletion as a client reads it.
+type deletionSeen struct {
+	ID         string     `json:"id"`
+	State      string     `json:"state"`
+	Users      string     `json:"users"`
+	GraceUntil string     `json:"grace_until"`
+	PurgedAt   string     `json:"purged_at"`
+	Progress   []progress `json:"progress"`
+}
+
+func (d *deletionSeen) read(t *testing.T, body []byte) {
+	t.Helper()
+	if err := json.Unmarshal(body, d); err != nil || d.ID == "" {
+		t.Fatalf("no deletion: %s (%v)", body, err)
 	}
 }
