@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"os"
@@ -72,8 +73,8 @@ func TestHelpAndVersionAreWorthReading(t *testing.T) {
 	if strings.TrimSpace(out+err) == "" {
 		t.Error("version prints nothing")
 	}
-	for _, command := range []string{"serve", "migrate", "seed", "key"} {
-		out, err, _ := guildhall(t, command, "--help")
+	for _, command := range []string{"serve", "migrate", "seed", "key create"} {
+		out, err, _ := guildhall(t, append(strings.Fields(command), "--help")...)
 		if !strings.Contains(out+err, "--") || len(out+err) < 200 {
 			t.Errorf("the help of %s is too thin: %s%s", command, out, err)
 		}
@@ -151,28 +152,29 @@ func TestSeedWorksBesideARunningServer(t *testing.T) {
 		for _, o := range auth0All(t, s) {
 			before[o.text("id")] = true
 		}
-		args := append([]string{"seed", "--organizations", "3", "--members", "7", "--shared", "50"}, s.seedFlags()...)
+		args := append([]string{"seed", "--organizations", "3", "--members", "10", "--shared", "30"}, s.seedFlags()...)
 		out, stderr, code := guildhall(t, args...)
 		if code != 0 {
 			t.Fatalf("seed: exit code %d: %s%s", code, out, stderr)
 		}
-		admin, fresh := auth0Wire(t, s), 0
+		admin, fresh, memberships := auth0Wire(t, s), 0, 0.0
 		for _, o := range auth0All(t, s) {
 			if before[o.text("id")] {
 				continue
 			}
 			fresh++
 			target := "/api/v2/organizations/" + o.text("id")
-			page := admin.do("GET", target+"/members?include_totals=true", nil).want(t, http.StatusOK).object(t)
-			equal(t, "members of a seeded organization", page.number("total"), 7)
+			memberships += admin.do("GET", target+"/members?include_totals=true", nil).want(t, http.StatusOK).object(t).number("total")
 			admin.do("DELETE", target, nil).want(t, http.StatusNoContent)
 		}
 		equal(t, "seeded organizations seen at once", fresh, 3)
+		// Three tenths of the ten members of two organizations are members of another one, too.
+		equal(t, "seeded memberships", memberships, 36)
 	})
 }
 
-// TestAFreshServerPrintsItsBootstrapTokenOnce also shows that there are no default credentials.
-func TestAFreshServerPrintsItsBootstrapTokenOnce(t *testing.T) {
+// TestAFreshServerPrintsABootstrapTokenThatWorksOnce also shows that there are no default credentials.
+func TestAFreshServerPrintsABootstrapTokenThatWorksOnce(t *testing.T) {
 	data, address := filepath.Join(t.TempDir(), "data"), freePort(t)
 	serve := func() *process {
 		p, err := start("serve", "--data", data, "--listen", address)
@@ -185,29 +187,32 @@ func TestAFreshServerPrintsItsBootstrapTokenOnce(t *testing.T) {
 		return p
 	}
 	p := serve()
-	printed := bootstrapTokens(p.output.String())
-	if len(printed) != 1 {
-		t.Fatalf("%d bootstrap tokens were printed, want one: %s", len(printed), p.output)
+	token := bootstrapToken.FindString(p.output.String())
+	if token == "" {
+		t.Fatalf("no bootstrap token was printed: %s", p.output)
 	}
 	c := caller{t: t, client: plain, origin: "http://" + address, header: http.Header{}}
 	c.do("GET", nativeRoot+"/organizations", nil).want(t, http.StatusUnauthorized)
-	c.bearer(printed[0]).do("POST", nativeRoot+"/organizations", map[string]string{"name": "first"}).want(t, http.StatusCreated)
+	c.bearer(token).do("GET", nativeRoot+"/organizations", nil).want(t, http.StatusUnauthorized)
+	key := c.bearer(token).do("POST", nativeRoot+"/bootstrap", nil).want(t, http.StatusCreated).object(t).text("secret")
+	c.bearer(token).do("POST", nativeRoot+"/bootstrap", nil).want(t, http.StatusUnauthorized)
+	c.bearer(key).do("POST", nativeRoot+"/organizations", map[string]string{"name": "first"}).want(t, http.StatusCreated)
+	c.bearer(key).do("GET", nativeRoot+"/dev/messages", nil).want(t, http.StatusNotFound)
 	if _, err := os.Stat(filepath.Join(data, "dev")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a server that is not for development wrote development files: %v", err)
 	}
-	c.do("GET", nativeRoot+"/dev/messages", nil).want(t, http.StatusNotFound)
-	equal(t, "times the token was printed", strings.Count(p.output.String(), printed[0]), 1)
+	if strings.Contains(p.output.String(), key) {
+		t.Error("the log holds a secret")
+	}
 	must(t, p.stop())
 
 	p = serve()
-	c.bearer(printed[0]).do("GET", nativeRoot+"/organizations", nil).want(t, http.StatusOK)
-	equal(t, "bootstrap tokens of a second start", len(bootstrapTokens(p.output.String())), 0)
+	c.bearer(key).do("GET", nativeRoot+"/organizations", nil).want(t, http.StatusOK)
+	equal(t, "bootstrap token of a second start", bootstrapToken.FindString(p.output.String()), "")
 	must(t, p.stop())
 }
 
-var bootstrapToken = regexp.MustCompile(`\bgh_[A-Za-z0-9_-]{20,}`)
-
-func bootstrapTokens(output string) []string { return bootstrapToken.FindAllString(output, -1) }
+var bootstrapToken = regexp.MustCompile(`\bgb_[A-Za-z0-9_-]{20,}`)
 
 func TestMetricsHaveAListenerOfTheirOwn(t *testing.T) {
 	address := freePort(t)
@@ -239,14 +244,51 @@ func TestCapturedMessagesAreShown(t *testing.T) {
 	})
 }
 
-func TestKeysForProductionAreMadeOnTheCommandLine(t *testing.T) {
+func TestCredentialsForEveryDialectAreMadeOnTheCommandLine(t *testing.T) {
 	onEngines(t, func(t *testing.T, s *Server) {
-		out, stderr, code := guildhall(t, append([]string{"key", "create", "--dialect", "native"}, s.seedFlags()...)...)
+		made := *s // the same server, reached with the new credentials
+		made.Credentials = Credentials{Realm: s.Realm, HTTP: s.HTTP, HTTPS: s.HTTPS, CA: s.CA}
+		made.Auth0.Audience = s.Auth0.Audience
+		for dialect, into := range map[string]any{
+			"native": &made.Native, "auth0": &made.Auth0, "stytch": &made.Stytch, "zitadel": &made.Zitadel, "ssojet": &made.SSOJet, "truto": &made.Truto,
+		} {
+			out, stderr, code := guildhall(t, append([]string{"key", "create", "--dialect", dialect, "--name", "e2e"}, s.seedFlags()...)...)
+			if code != 0 {
+				t.Fatalf("%s: exit code %d: %s%s", dialect, code, out, stderr)
+			}
+			must(t, json.Unmarshal([]byte(out), into))
+		}
+		native(t, &made).do("GET", nativeRoot+"/organizations", nil).want(t, http.StatusOK)
+		auth0Wire(t, &made).do("GET", "/api/v2/organizations", nil).want(t, http.StatusOK)
+		stytchWire(t, &made).do("POST", "/v1/b2b/organizations/search", map[string]any{}).want(t, http.StatusOK)
+		zitadelJSON(t, &made).do("GET", "/admin/v1/orgs/default", nil).want(t, http.StatusOK)
+		truto(&made).list(t, trutoOrganizations, made.account())
+		made.SSOJet.Token = made.call(t).do("POST", "/api/v1/oauth2/token", map[string]string{
+			"client_id": made.SSOJet.ClientID, "client_secret": made.SSOJet.ClientSecret, "grant_type": "client_credentials", "scope": "sys_owner",
+		}).want(t, http.StatusOK).object(t).text("access_token")
+		ssojet(t, &made).do("GET", made.as("/api/v1/organizations"), nil).want(t, http.StatusOK)
+	})
+}
+
+func TestKeysOfTheCommandLineCanBeNarrowed(t *testing.T) {
+	onEngines(t, func(t *testing.T, s *Server) {
+		name := unique("cli-narrow")
+		id := nativeSpeaker{s}.create(t, name)
+		out, stderr, code := guildhall(t, append([]string{
+			"key", "create", "--dialect", "native", "--organization", name, "--allow", "organization:read", "--expires", "1h",
+		}, s.seedFlags()...)...)
 		if code != 0 {
 			t.Fatalf("key create: exit code %d: %s%s", code, out, stderr)
 		}
-		token := bootstrapToken.FindString(out)
-		s.call(t).bearer(token).do("GET", nativeRoot+"/organizations", nil).want(t, http.StatusOK)
+		var made struct{ Token string }
+		must(t, json.Unmarshal([]byte(out), &made))
+		narrow := s.call(t).bearer(made.Token)
+		seen := narrow.do("GET", nativeRoot+"/organizations", nil).want(t, http.StatusOK).object(t).list("items")
+		equal(t, "organizations seen", len(seen), 1)
+		narrow.do("DELETE", nativeRoot+"/organizations/"+id, nil).want(t, http.StatusForbidden)
+		nativeSpeaker{s}.delete(t, id)
+		narrow.do("GET", nativeRoot+"/organizations", nil).want(t, http.StatusUnauthorized)
+
 		_, stderr, code = guildhall(t, append([]string{"key", "create", "--dialect", "no-such-dialect"}, s.seedFlags()...)...)
 		if code == 0 || !strings.Contains(stderr, "no-such-dialect") {
 			t.Errorf("an unknown dialect: exit code %d: %s", code, stderr)

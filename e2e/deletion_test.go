@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	auth0v2 "github.com/auth0/go-auth0/v2/management"
@@ -214,23 +215,31 @@ func TestTheDefaultOrganizationSurvivesEveryDialect(t *testing.T) {
 		_, err = c.AdminService().RemoveOrg(testContext(t), &admin.RemoveOrgRequest{OrgId: s.Zitadel.OrganizationID})
 		wantStatus(t, err, codes.FailedPrecondition, zitadelDefault)
 
+		only := func(who string, d dialect) string {
+			ids := d.find(t, name)
+			if len(ids) != 1 {
+				t.Fatalf("%s lists the default organization %d times, want once", who, len(ids))
+			}
+			return ids[0]
+		}
 		wire := truto(s)
-		for _, id := range (trutoSpeaker{s}).find(t, name) {
-			_, err := wire.do("DELETE", trutoOrganizations+"/"+id, s.account(), nil)
-			wantClientError(t, "Truto", trutoStatus(t, err))
-			equal(t, "attempts of a client that retries conflicts", wire.attempts, 1)
-		}
-		for _, id := range (stytchSpeaker{stytchGo(t, s)}).find(t, name) {
-			wantClientError(t, "Stytch", stytchWire(t, s).do("DELETE", "/v1/b2b/organizations/"+id, nil).status)
-		}
-		for _, id := range (ssojetSpeaker{s}).find(t, name) {
-			wantClientError(t, "SSOJet", ssojet(t, s).do("DELETE", s.as("/api/account/organization/"+id), nil).status)
-		}
+		_, err = wire.do("DELETE", trutoOrganizations+"/"+only("Truto", trutoSpeaker{s}), s.account(), nil)
+		wantClientError(t, "Truto", trutoStatus(t, err))
+		equal(t, "attempts of a client that retries conflicts", wire.attempts, 1)
+		id := only("Stytch", stytchSpeaker{stytchGo(t, s)})
+		wantStytchRefusal(t, stytchWire(t, s).do("DELETE", "/v1/b2b/organizations/"+id, nil))
+		id = only("SSOJet", ssojetSpeaker{s})
+		wantClientError(t, "SSOJet", ssojet(t, s).do("DELETE", s.as("/api/account/organization/"+id), nil).status)
+		id = only("native", nativeSpeaker{s})
+		wantClientError(t, "native", native(t, s).do("DELETE", nativeRoot+"/organizations/"+id, nil).status)
+		tried := 0
 		for _, o := range auth0All(t, s) {
-			if o.text("display_name") == name || o.text("name") == name {
+			if o.text("display_name") == name || o.text("name") == strings.ToLower(name) {
 				wantClientError(t, "Auth0", auth0Wire(t, s).do("DELETE", "/api/v2/organizations/"+o.text("id"), nil).status)
+				tried++
 			}
 		}
+		equal(t, "times Auth0 lists it", tried, 1)
 		_, err = c.AdminService().GetOrgByID(testContext(t), &admin.GetOrgByIDRequest{Id: s.Zitadel.OrganizationID})
 		must(t, err)
 	})
