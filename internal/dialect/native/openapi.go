@@ -184,6 +184,9 @@ func (o operation) describe(r huma.Registry) *huma.Operation {
 			Required: o.request.needed(),
 			Content:  map[string]*huma.MediaType{"application/json": {Schema: o.request.schema}},
 		}
+		if o.method == http.MethodPatch {
+			d.RequestBody.Content["application/merge-patch+json"] = &huma.MediaType{Schema: o.request.schema}
+		}
 	}
 	status, success := o.success(r)
 	d.Responses[strconv.Itoa(status)] = success
