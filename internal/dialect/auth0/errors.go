@@ -14,13 +14,12 @@ import (
 
 // The facts that only this wire knows. Most are made with a text of their own.
 var (
-	errHeader     = fault.New(fault.Unauthenticated, "bad_authorization_header", "", "Bad HTTP authentication header format")
-	errToken      = fault.New(fault.Unauthenticated, "bad_token", "", "Invalid token")
-	errSignature  = fault.New(fault.Unauthenticated, "bad_signature", "", "Invalid signature received for JSON Web Token validation")
-	errExpired    = fault.New(fault.Unauthenticated, "token_expired", "", "Expired token received for JSON Web Token validation")
-	errScope      = fault.New(fault.Forbidden, "scope_missing", "", "Insufficient scope") // detail: the scopes, any of which would do
-	errFields     = fault.New(fault.Forbidden, "fields_forbidden", "", "Some fields cannot be read")
-	errNotSubject = fault.New(fault.Forbidden, "not_subject", "", "User to be acted on does not match subject in bearer token.")
+	errHeader    = fault.New(fault.Unauthenticated, "bad_authorization_header", "", "Bad HTTP authentication header format")
+	errToken     = fault.New(fault.Unauthenticated, "bad_token", "", "Invalid token")
+	errSignature = fault.New(fault.Unauthenticated, "bad_signature", "", "Invalid signature received for JSON Web Token validation")
+	errExpired   = fault.New(fault.Unauthenticated, "token_expired", "", "Expired token received for JSON Web Token validation")
+	errScope     = fault.New(fault.Forbidden, "scope_missing", "", "Insufficient scope") // detail: the scopes, any of which would do
+	errFields    = fault.New(fault.Forbidden, "fields_forbidden", "", "Some fields cannot be read")
 
 	errPath   = fault.New(fault.Invalid, "bad_path", "", "Path validation error")
 	errQuery  = fault.New(fault.Invalid, "bad_query", "", "Query validation error")

@@ -53,7 +53,7 @@ func TestDeclaredFactsHaveTexts(t *testing.T) {
 		edge.ErrNoRoute, edge.ErrNoMethod.With([]string{"GET"}), edge.ErrBodyTooLarge, edge.ErrBodyUnread, edge.ErrEncoding, edge.ErrPath,
 		edge.ErrJSON, edge.ErrDuplicateKey.On("name"), edge.ErrType.With(edge.TypeMismatch{Got: "array"}), edge.ErrCursor,
 		edge.ErrLimited.With(edge.Limit{Exceeded: true, Retry: 1500 * time.Millisecond}),
-		errHeader, errToken, errSignature, errExpired, errScope.With([]string{"a", "b"}), errFields, errNotSubject, errServerNotFound, errTooManyRoles,
+		errHeader, errToken, errSignature, errExpired, errScope.With([]string{"a", "b"}), errFields, errServerNotFound, errTooManyRoles,
 		fault.Invalidf("slug", "the slug is not valid"),
 	} {
 		for _, r := range []*edge.Route{route, token, nil} {
