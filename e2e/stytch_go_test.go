@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -159,7 +160,7 @@ func TestStytchGoSearchesOrganizationsPageByPage(t *testing.T) {
 	})
 }
 
-func TestStytchGoRunsAMemberFromCreationToReactivation(t *testing.T) {
+func TestStytchGoRunsAMemberFromCreationToDeletion(t *testing.T) {
 	onEngines(t, func(t *testing.T, s *Server) {
 		ctx, api := testContext(t), stytchGo(t, s)
 		org := stytchOrganization(t, api, unique("st-members"))
@@ -195,11 +196,9 @@ func TestStytchGoRunsAMemberFromCreationToReactivation(t *testing.T) {
 		equal(t, "kept metadata", changed.Member.UntrustedMetadata["theme"], any("dark"))
 		wantStytchRoles(t, changed.Member, "stytch_member")
 
-		stytchDeletesAndReactivates(t, api, org.OrganizationID, member.MemberID)
+		stytchDeletesSoftly(t, api, org.OrganizationID, member.MemberID)
 		_, err = api.Organizations.Delete(ctx, &organizations.DeleteParams{OrganizationID: org.OrganizationID})
 		must(t, err)
-		_, err = api.Organizations.Members.Reactivate(ctx, &members.ReactivateParams{OrganizationID: org.OrganizationID, MemberID: member.MemberID})
-		wantStytchError(t, err, http.StatusNotFound, "organization_not_found")
 	})
 }
 
@@ -217,7 +216,7 @@ func wantStytchRoles(t *testing.T, member organizations.Member, roles ...string)
 	}
 }
 
-func stytchDeletesAndReactivates(t *testing.T, api *b2bstytchapi.API, org, member string) {
+func stytchDeletesSoftly(t *testing.T, api *b2bstytchapi.API, org, member string) {
 	t.Helper()
 	ctx := testContext(t)
 	deleted, err := api.Organizations.Members.Delete(ctx, &members.DeleteParams{OrganizationID: org, MemberID: member})
@@ -242,15 +241,45 @@ func stytchDeletesAndReactivates(t *testing.T, api *b2bstytchapi.API, org, membe
 	must(t, err)
 	equal(t, "deleted members found", len(byStatus.Members), 1)
 
-	// A member returns only with a verified address; nothing has verified this one.
 	_, err = api.Organizations.Members.Reactivate(ctx, &members.ReactivateParams{OrganizationID: org, MemberID: member})
-	if err != nil {
-		wantStytchError(t, err, http.StatusBadRequest, "email_unverified_for_reactivation")
-		return
-	}
-	again, err := api.Organizations.Members.Get(ctx, &members.GetParams{OrganizationID: org, MemberID: member})
-	must(t, err)
-	equal(t, "status after reactivation", again.Member.Status, "active")
+	wantStytchError(t, err, http.StatusBadRequest, "email_unverified_for_reactivation")
+}
+
+func TestStytchGoReactivatesMembersWhoseAddressIsVerified(t *testing.T) {
+	onEngines(t, func(t *testing.T, s *Server) {
+		ctx, api := testContext(t), stytchGo(t, s)
+		org := stytchOrganization(t, api, unique("st-return"))
+		name := unique("st-return")
+		member := stytchMember(t, api, org.OrganizationID, name)
+		reactivate := &members.ReactivateParams{OrganizationID: org.OrganizationID, MemberID: member.MemberID}
+		_, err := api.Organizations.Members.Reactivate(ctx, reactivate)
+		wantStytchError(t, err, http.StatusBadRequest, "no_deleted_member_found_for_reactivation")
+
+		// Verifying takes a sign-in, or the word of an administrator in the native API.
+		users := nativeAll(t, s, "/users?email="+url.QueryEscape(email(name)))
+		equal(t, "users of that address", len(users), 1)
+		native(t, s).do("PATCH", nativeRoot+"/users/"+users[0].text("id"), map[string]bool{"email_verified": true}).want(t, http.StatusOK)
+		_, err = api.Organizations.Members.Delete(ctx, &members.DeleteParams{OrganizationID: org.OrganizationID, MemberID: member.MemberID})
+		must(t, err)
+		back, err := api.Organizations.Members.Reactivate(ctx, reactivate)
+		must(t, err)
+		equal(t, "status", back.Member.Status, "active")
+		equal(t, "id", back.Member.MemberID, member.MemberID)
+		equal(t, "verified", back.Member.EmailAddressVerified, true)
+		_, err = api.Organizations.Members.Get(ctx, &members.GetParams{OrganizationID: org.OrganizationID, MemberID: member.MemberID})
+		must(t, err)
+
+		// An address that somebody else took meanwhile does not come back.
+		_, err = api.Organizations.Members.Delete(ctx, &members.DeleteParams{OrganizationID: org.OrganizationID, MemberID: member.MemberID})
+		must(t, err)
+		stytchMember(t, api, org.OrganizationID, name)
+		_, err = api.Organizations.Members.Reactivate(ctx, reactivate)
+		wantStytchError(t, err, http.StatusBadRequest, "reactivation_email_belongs_to_another_member")
+		_, err = api.Organizations.Delete(ctx, &organizations.DeleteParams{OrganizationID: org.OrganizationID})
+		must(t, err)
+		_, err = api.Organizations.Members.Reactivate(ctx, reactivate)
+		wantStytchError(t, err, http.StatusNotFound, "organization_not_found")
+	})
 }
 
 func TestStytchGoSearchesMembersPageByPage(t *testing.T) {
