@@ -120,6 +120,9 @@ var members = &table[directory.Member]{
 		"user.given_name": ofPerson("members", "given_name"), "user.family_name": ofPerson("members", "family_name"),
 		"breakglass":   "CASE WHEN replace(members.details, '\"breakglass\":true', '') <> members.details THEN 1 ELSE 0 END",
 		"mfa_enrolled": "CASE WHEN replace(members.details, '\"mfa_enrolled\":true', '') <> members.details THEN 1 ELSE 0 END",
+		// Compared with "" it finds the members of whom anything is kept in details: the constant half
+		// of it lets the index over those few serve.
+		"noted": "members.details <> '' AND members.details",
 	},
 	taken: map[string]error{
 		"members_external": directory.ErrExternalIDTaken, "members.external_id": directory.ErrExternalIDTaken,

@@ -131,6 +131,7 @@ CREATE TABLE members (
 CREATE UNIQUE INDEX members_user ON members (user_id, organization_id);
 CREATE UNIQUE INDEX members_external ON members (organization_id, external_id) WHERE external_id <> '' AND state <> 'deleted';
 CREATE INDEX members_organization ON members (organization_id, id);
+CREATE INDEX members_noted ON members (organization_id, id) WHERE details <> '';
 
 CREATE TABLE roles (
   id BIGINT PRIMARY KEY,
