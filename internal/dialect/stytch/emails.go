@@ -51,14 +51,15 @@ func without(retired []directory.RetiredEmail, address string) []directory.Retir
 	})
 }
 
-// retiredAs is a condition that every member holds who has retired an address;
-// others may hold it as well.
-func retiredAs(address string) query.Condition {
+// retiredAs gives conditions that every member meets who has retired an address;
+// others may meet them as well. Without the first the whole organization would be
+// looked at.
+func retiredAs(address string) []query.Condition {
 	written, err := json.Marshal(directory.Fold(address))
 	if err != nil {
-		return query.Any()
+		return []query.Condition{query.Any()}
 	}
-	return query.Where("details", query.Contains, strings.Trim(string(written), `"`))
+	return []query.Condition{query.Where("noted", query.Ne, ""), query.Where("details", query.Contains, strings.Trim(string(written), `"`))}
 }
 
 // retired reports whether m has retired an address.

@@ -1,6 +1,7 @@
 package stytch
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
@@ -280,35 +281,34 @@ func (a *API) deleteMemberExternalID(c edge.Call) (edge.Reply, error) {
 // address, or has the phone number. Guests count as well as people at home there;
 // only of the latter the database knows that their addresses differ.
 func (a *API) unclaimed(c edge.Call, organization, except id.ID, email, phone string) error {
-	var either []query.Condition
 	if email != "" {
 		has, err := a.withEmails(c, []string{email})
 		if err != nil {
 			return err
 		}
-		either = append(either, has, retiredAs(email))
+		if others, err := a.others(c, organization, except, has); err != nil || len(others) > 0 {
+			return cmp.Or(err, error(directory.ErrEmailTaken))
+		}
+		others, err := a.others(c, organization, except, retiredAs(email)...)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(others, func(m directory.Membership) bool { return retired(m.Member, email) }) {
+			return errEmailRetired
+		}
 	}
 	if phone != "" {
-		either = append(either, query.Is("user.phone", phone))
-	}
-	page, err := a.Directory.Members(c.Context(), c.Actor, organization, query.Query{
-		Where: []query.Condition{query.Any(either...)}, Limit: query.MaxLimit,
-	})
-	if err != nil {
-		return err
-	}
-	for _, m := range page.Items {
-		switch {
-		case m.Member.ID == except:
-		case email != "" && directory.Fold(m.Person.Email) == directory.Fold(email):
-			return directory.ErrEmailTaken
-		case email != "" && retired(m.Member, email):
-			return errEmailRetired
-		case phone != "" && m.Person.Phone == phone:
-			return directory.ErrPhoneTaken
+		if others, err := a.others(c, organization, except, query.Is("user.phone", phone)); err != nil || len(others) > 0 {
+			return cmp.Or(err, error(directory.ErrPhoneTaken))
 		}
 	}
 	return nil
+}
+
+// others lists the members of an organization, but for one, that meet the conditions.
+func (a *API) others(c edge.Call, organization, except id.ID, where ...query.Condition) ([]directory.Membership, error) {
+	page, err := a.Directory.Members(c.Context(), c.Actor, organization, query.Query{Where: where, Limit: query.MaxLimit})
+	return slices.DeleteFunc(page.Items, func(m directory.Membership) bool { return m.Member.ID == except }), err
 }
 
 // withEmails is the condition that a member has one of some email addresses. The

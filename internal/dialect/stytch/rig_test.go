@@ -12,6 +12,7 @@ import (
 	"guildhall/internal/dialect/dialecttest"
 	"guildhall/internal/edge/edgetest"
 	"guildhall/internal/id"
+	"guildhall/internal/pgtest"
 )
 
 const (
@@ -28,12 +29,24 @@ func dialect(r *dialecttest.Rig) *API {
 
 func TestExchanges(t *testing.T) {
 	edgetest.Run(t, "testdata/*.txtar", func(t *testing.T) (http.Handler, map[string]string) {
-		r := dialecttest.New(t)
-		_, secret := r.Client(t, Scheme, credential.Application{ClientID: projectID})
-		return r.Handler(dialect(r)), map[string]string{
-			"project": projectID, "secret": secret, "default": "organization-test-" + id.For(r.Realm.ID, id.Organization).UUID(r.Realm.Default),
-		}
+		return exchange(t, dialecttest.New(t))
 	})
+}
+
+// TestSearchesOnPostgreSQL replays what asks the store more than for one object.
+func TestSearchesOnPostgreSQL(t *testing.T) {
+	for _, files := range []string{"testdata/*_search.txtar", "testdata/members_emails.txtar", "testdata/rbac.txtar"} {
+		edgetest.Run(t, files, func(t *testing.T) (http.Handler, map[string]string) {
+			return exchange(t, dialecttest.On(t, pgtest.URL(t)))
+		})
+	}
+}
+
+func exchange(t *testing.T, r *dialecttest.Rig) (http.Handler, map[string]string) {
+	_, secret := r.Client(t, Scheme, credential.Application{ClientID: projectID})
+	return r.Handler(dialect(r)), map[string]string{
+		"project": projectID, "secret": secret, "default": "organization-test-" + id.For(r.Realm.ID, id.Organization).UUID(r.Realm.Default),
+	}
 }
 
 // A client calls the API as one project.
