@@ -243,3 +243,43 @@ func TestSSOJetPagesThroughTenantsAndUsers(t *testing.T) {
 		}
 	})
 }
+
+func TestSSOJetManagesUsersRolesAndPermissions(t *testing.T) {
+	onEngines(t, func(t *testing.T, s *Server) {
+		api, name := ssojet(t, s), unique("sj-person")
+		id := ssojetUser(t, s, name)
+		target := "/api/v1/users/" + id
+		wantSSOJetFault(t, api.do("POST", s.as("/api/v1/users"), map[string]string{"email": strings.ToUpper(email(name))}), http.StatusConflict)
+		got := api.do("GET", s.as(target), nil).want(t, http.StatusOK).object(t)
+		equal(t, "address", got.text("email"), email(name))
+		equal(t, "both spellings of the id", got.text("_id"), id)
+		byEmail := api.do("GET", s.as("/api/v1/users/"+url.PathEscape(email(name))+"/email"), nil).want(t, http.StatusOK).object(t)
+		equal(t, "user by address", byEmail.text("id"), id)
+		changed := api.do("PUT", s.as(target), map[string]string{"first_name": "Augusta"}).want(t, http.StatusOK).object(t)
+		equal(t, "first name", changed.text("first_name"), "Augusta")
+		equal(t, "untouched last name", changed.text("last_name"), "L")
+		verified := api.do("POST", s.as(target+"/verify"), map[string]string{"verification_status": "true"}).want(t, http.StatusOK).object(t)
+		equal(t, "verified", verified.truth("email_verified"), true)
+
+		role := api.do("POST", s.as("/api/v1/roles"), map[string]string{"name": name, "slug": name, "description": "d"}).object(t).text("id")
+		roles := api.do("GET", s.as("/api/v1/roles"), nil).want(t, http.StatusOK).array(t)
+		equal(t, "roles listed", count(roles, "id", role), 1)
+		renamed := api.do("PUT", s.as("/api/v1/roles/"+role), map[string]string{"name": name + "-2", "slug": name, "description": "e"})
+		equal(t, "role name", renamed.want(t, http.StatusOK).object(t).text("name"), name+"-2")
+		api.do("GET", s.as("/api/v1/permissions"), nil).want(t, http.StatusOK).array(t)
+		deleted := api.do("DELETE", s.as("/api/v1/roles/"+role), nil).want(t, http.StatusOK).object(t)
+		equal(t, "role deleted", deleted.truth("is_deleted"), true)
+		api.do("DELETE", s.as(target), nil).want(t, http.StatusOK)
+	})
+}
+
+func TestSSOJetConfigurationNeedsNoCredential(t *testing.T) {
+	onEngines(t, func(t *testing.T, s *Server) {
+		config := s.call(t).do("GET", s.as("/api/v1/config"), nil).want(t, http.StatusOK).object(t)
+		equal(t, "client id", config.text("client_id"), s.SSOJet.ClientID)
+		if raw := string(s.call(t).do("GET", s.as("/api/v1/config"), nil).body); strings.Contains(raw, s.SSOJet.ClientSecret) {
+			t.Error("the public configuration holds the client's secret")
+		}
+		wantSSOJetFault(t, s.call(t).do("GET", "/api/v1/config?client_id=unknown", nil), http.StatusBadRequest)
+	})
+}

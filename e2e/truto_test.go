@@ -277,3 +277,44 @@ func TestTrutoConflictsAreNotRetried(t *testing.T) {
 		c.object(t, "DELETE", trutoOrganizations+"/"+id, s.account(), nil)
 	})
 }
+
+func TestTrutoTokensOfAnIntegratedAccountNeedNoAccountInTheQuery(t *testing.T) {
+	onEngines(t, func(t *testing.T, s *Server) {
+		c := truto(s)
+		c.object(t, "GET", "/ping", nil, nil)
+		// The TypeScript SDK sends some of these calls as text.
+		for _, c.plain = range []bool{false, true} {
+			token := c.object(t, "POST", "/integrated-account/token", nil,
+				map[string]string{"integrated_account_id": s.Truto.IntegratedAccountID}).text("integrated_account_token")
+			bound := truto(s)
+			bound.token = token
+			bound.list(t, trutoOrganizations, nil)
+			me := bound.object(t, "GET", "/integrated-account/me", nil, nil)
+			equal(t, "own account", me.text("id"), s.Truto.IntegratedAccountID)
+			_, err := bound.do("GET", "/integrated-account", nil, nil)
+			wantTrutoError(t, err, http.StatusForbidden)
+			_, err = bound.do("GET", trutoOrganizations, query{{"integrated_account_id", "5f0c9d0e-0000-4000-8000-000000000000"}}, nil)
+			wantTrutoError(t, err, http.StatusNotFound)
+		}
+	})
+}
+
+func TestTrutoFiltersUsersByWhatTheVendorLists(t *testing.T) {
+	onEngines(t, func(t *testing.T, s *Server) {
+		c, name := truto(s), unique("tr-filter")
+		id := trutoSpeaker{s}.create(t, name)
+		for fact, filter := range map[string]param{
+			"address":      {"emails", email(name)},
+			"operator":     {"emails", map[string]string{"eq": email(name)}},
+			"organization": {"organization_id", id},
+		} {
+			found := c.list(t, trutoUsers, s.account(filter, param{"limit", "1"}))
+			equal(t, "users found by "+fact, len(found), 1)
+			equal(t, "address", found[0].list("emails")[0].text("email"), email(name))
+			equal(t, "organizations", count(found[0].list("organizations"), "id", id), 1)
+		}
+		of := c.list(t, trutoOrganizations, s.account(param{"user_id", c.list(t, trutoUsers, s.account(param{"organization_id", id}))[0].text("id")}))
+		equal(t, "organizations of the user", count(of, "id", id), 1)
+		c.object(t, "DELETE", trutoOrganizations+"/"+id, s.account(), nil)
+	})
+}
