@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -40,7 +41,7 @@ func DecodeJSON(b []byte, v any) error {
 // duplicate keys (RFC 8259 section 4), invalid UTF-8, the NUL character, which
 // databases do not store, and deep nesting.
 func checkJSON(b []byte) error {
-	if !utf8.Valid(b) || bytes.Contains(b, []byte(`\u0000`)) {
+	if !utf8.Valid(b) || !validEscapes(b) {
 		return ErrJSON.Saying("the body is not valid UTF-8 text, or holds the NUL character")
 	}
 	d := json.NewDecoder(bytes.NewReader(b))
@@ -85,6 +86,47 @@ func checkJSON(b []byte) error {
 			return ErrJSON.Saying("the body holds more than one value")
 		}
 	}
+}
+
+// validEscapes reports whether every \u escape stands for a character: half of a
+// surrogate pair does not, and would silently be stored as another character.
+func validEscapes(b []byte) bool {
+	for {
+		i := bytes.IndexByte(b, '\\')
+		if i < 0 || i+1 >= len(b) {
+			return true
+		}
+		if b[i+1] != 'u' {
+			b = b[i+2:]
+			continue
+		}
+		first := escaped(b[i:])
+		b = b[min(i+6, len(b)):]
+		switch {
+		case first == 0:
+			return false
+		case first >= 0xdc00 && first <= 0xdfff:
+			return false
+		case first >= 0xd800 && first <= 0xdbff:
+			if second := escaped(b); second < 0xdc00 || second > 0xdfff {
+				return false
+			}
+			b = b[6:]
+		}
+	}
+}
+
+// escaped gives the code unit of the escape at the start of b, or -1 for what is
+// none.
+func escaped(b []byte) int64 {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+		return -1
+	}
+	n, err := strconv.ParseUint(string(b[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return int64(n)
 }
 
 // text reports whether s can be stored and compared: valid UTF-8 without NUL.

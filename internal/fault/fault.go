@@ -149,5 +149,10 @@ func From(err error) *Error {
 	return ErrInternal.Because(err)
 }
 
-// KindOf is the kind of From(err).
-func KindOf(err error) Kind { return From(err).Kind }
+// KindOf is the kind of From(err); a nil error has none, and gives Internal.
+func KindOf(err error) Kind {
+	if err == nil {
+		return Internal
+	}
+	return From(err).Kind
+}

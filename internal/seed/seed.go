@@ -76,7 +76,7 @@ func people(o directory.Organization, previous id.ID, p Plan, from, n int) []sto
 			Name: fmt.Sprintf("Person %d", number),
 		}
 		of := []id.ID{o.ID}
-		if number%100 < p.Shared {
+		if (number+1)*p.Shared/100 != number*p.Shared/100 { // spread evenly
 			u.Home = id.None
 			if previous != id.None {
 				of = append(of, previous)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"guildhall/internal/access"
 	"guildhall/internal/credential"
@@ -68,6 +69,9 @@ func (s *Server) develop(ctx context.Context) error {
 	if err := s.writeDevelopment(d); err != nil {
 		return err
 	}
+	if err := s.writeShell(d); err != nil {
+		return err
+	}
 	s.Print("%s", welcome(s.home, d, DevelopmentFile(s.Data)))
 	return nil
 }
@@ -125,17 +129,37 @@ func hostOf(origin string) string {
 	return origin[len("https://"):]
 }
 
-// writeDevelopment replaces the file in one step: whoever reads it sees it whole.
+// writeDevelopment writes the file for programs.
 func (s *Server) writeDevelopment(d Development) error {
 	b, err := json.MarshalIndent(d, "", "  ")
 	if err != nil {
 		return err
 	}
-	path := DevelopmentFile(s.Data)
+	return replaceFile(DevelopmentFile(s.Data), append(b, '\n'))
+}
+
+// writeShell writes the same as variables for a shell to read.
+func (s *Server) writeShell(d Development) error {
+	var b strings.Builder
+	for _, v := range [][2]string{
+		{"GH", d.HTTP}, {"GH_HTTPS", d.HTTPS}, {"GH_CA", d.CA}, {"NATIVE_TOKEN", d.Native["token"]},
+		{"AUTH0_AUDIENCE", d.Auth0["audience"]}, {"AUTH0_CLIENT_ID", d.Auth0["client_id"]}, {"AUTH0_CLIENT_SECRET", d.Auth0["client_secret"]},
+		{"STYTCH_PROJECT_ID", d.Stytch["project_id"]}, {"STYTCH_SECRET", d.Stytch["secret"]},
+		{"ZITADEL_PAT", d.Zitadel["pat"]}, {"ZITADEL_ORGANIZATION_ID", d.Zitadel["organization_id"]},
+		{"SSOJET_CLIENT_ID", d.SSOJet["client_id"]}, {"SSOJET_TOKEN", d.SSOJet["token"]},
+		{"TRUTO_TOKEN", d.Truto["token"]}, {"TRUTO_ACCOUNT", d.Truto["integrated_account_id"]},
+	} {
+		fmt.Fprintf(&b, "export %s='%s'\n", v[0], strings.ReplaceAll(v[1], "'", `'\''`))
+	}
+	return replaceFile(filepath.Join(s.Data, "dev", "env"), []byte(b.String()))
+}
+
+// replaceFile replaces a file in one step: whoever reads it sees it whole.
+func replaceFile(path string, b []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+".new", append(b, '\n'), 0o600); err != nil {
+	if err := os.WriteFile(path+".new", b, 0o600); err != nil {
 		return err
 	}
 	return os.Rename(path+".new", path)

@@ -116,6 +116,14 @@ func openEmbedded(ctx context.Context, folder string, durable bool, log *slog.Lo
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
 	path := filepath.Join(folder, FileName)
+	// SQLite gives the files beside it the mode of this one.
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("make the database file: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return nil, err
+	}
 	synchronous := "synchronous(FULL)" // an acknowledged write survives power loss
 	if !durable {
 		synchronous = "synchronous(NORMAL)"

@@ -2,6 +2,7 @@ package zitadel
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -186,13 +187,26 @@ func (a *API) place(c *call, in proto.Message) error {
 	return nil
 }
 
+// enter makes the named organization the one the call is about. Who has nothing
+// to do with it, and no role on the instance, learns no more of one that exists
+// than of one that does not.
 func (a *API) enter(c *call, named string) error {
 	i, err := a.resolve(c, id.Organization, named)
 	if err == nil {
 		_, err = a.Directory.Organization(c, access.System(c.Actor.Realm), i)
 	}
+	if err != nil && !errors.Is(err, directory.ErrOrganizationNotFound) {
+		return err
+	}
+	belongs := i == c.Actor.Home || slices.ContainsFunc(c.memberships, func(m membership) bool { return m.in(i) })
+	switch {
+	case !belongs:
+		return errNoMembership
+	case err != nil:
+		return errOrgContext
+	}
 	c.Organization = i
-	return instead(err, directory.ErrOrganizationNotFound, errOrgContext)
+	return nil
 }
 
 // organizationIn reads the organization from the message of a method whose
@@ -285,6 +299,11 @@ func (c *caller) holds(permission string, organization id.ID) (broad bool, narro
 		return false, nil, errPermission
 	}
 	return false, narrow, nil
+}
+
+// somewhere reports whether the caller has a permission on anything at all.
+func (c *caller) somewhere(permission string) bool {
+	return slices.ContainsFunc(c.memberships, func(m membership) bool { return allows(m.roles, permission) })
 }
 
 // require is the check of methods that name their organization in the message:
