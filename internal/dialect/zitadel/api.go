@@ -119,6 +119,8 @@ func (a *API) endpoints() []wire.Endpoint {
 	for _, of := range [][]wire.Endpoint{
 		a.instanceMethods(), a.organizationMethods(), a.organizationV2Methods(), a.organizationBetaMethods(),
 		a.domainMethods(), a.domainV2Methods(), a.metadataMethods(), a.userMethods(), a.userV2Methods(), a.tokenMethods(),
+		a.projectMethods(), a.projectV2Methods(), a.grantMethods(), a.userGrantMethods(), a.authorizationMethods(),
+		a.administratorMethods(), a.permissionMethods(), a.myMethods(),
 	} {
 		all = append(all, of...)
 	}

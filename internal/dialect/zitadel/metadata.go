@@ -1,6 +1,8 @@
 package zitadel
 
 import (
+	"errors"
+
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	filter "github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/filter/v2"
@@ -61,17 +63,31 @@ func (c *caller) mine() directory.Owner { return directory.Owner{Organization: c
 // metadataTerms are the ways to search in metadata, in the words of all generations.
 var metadataTerms = terms{"key_query": text("key", ""), "key_filter": text("key", "")}
 
-// setMetadata writes entries and gives the details of the last of them.
+// setMetadata writes entries and gives the details of the last of them. An entry
+// without a value is removed, if it is there.
 func (a *API) setMetadata(c *call, of directory.Owner, entries []directory.Entry) (*object.ObjectDetails, error) {
-	written, err := a.Directory.SetEntries(c, c.Actor, of, entries)
+	owner, err := a.spelling(c, id.Organization, c.Organization)
 	if err != nil {
 		return nil, err
 	}
-	owner, err := a.spelling(c, id.Organization, c.Organization)
-	if len(written) == 0 {
-		return &object.ObjectDetails{ResourceOwner: owner}, err
+	var full []directory.Entry
+	for _, e := range entries {
+		if len(e.Value) > 0 {
+			full = append(full, e)
+			continue
+		}
+		if err := a.Directory.RemoveEntries(c, c.Actor, of, []string{e.Key}); err != nil && !errors.Is(err, directory.ErrEntryNotFound) {
+			return nil, err
+		}
 	}
-	return changed(written[len(written)-1].Stamp, owner), err
+	if len(full) == 0 {
+		return &object.ObjectDetails{ChangeDate: when(a.Now()), ResourceOwner: owner}, nil
+	}
+	written, err := a.Directory.SetEntries(c, c.Actor, of, full)
+	if err != nil {
+		return nil, err
+	}
+	return changed(written[len(written)-1].Stamp, owner), nil
 }
 
 func (a *API) removeMetadata(c *call, of directory.Owner, keys ...string) (*object.ObjectDetails, error) {

@@ -23,6 +23,7 @@ func (a *API) organizationMethods() []wire.Endpoint {
 		method(admin.AdminService_GetOrgByID_FullMethodName, a.getOrgByID),
 		method(admin.AdminService_IsOrgUnique_FullMethodName, a.isOrgUnique),
 		method(admin.AdminService_GetDefaultOrg_FullMethodName, a.getDefaultOrg),
+		method(admin.AdminService_SetDefaultOrg_FullMethodName, a.setDefaultOrg),
 		method(admin.AdminService_ListOrgs_FullMethodName, a.listOrgs),
 		method(admin.AdminService_SetUpOrg_FullMethodName, a.setUpOrg),
 		method(admin.AdminService_RemoveOrg_FullMethodName, a.removeOrgAsAdmin),
@@ -115,6 +116,18 @@ func (a *API) getDefaultOrg(c *call, _ *admin.GetDefaultOrgRequest) (*admin.GetD
 	}
 	o, err := a.oneOrgV1(c, r.Default)
 	return &admin.GetDefaultOrgResponse{Org: o}, err
+}
+
+func (a *API) setDefaultOrg(c *call, q *admin.SetDefaultOrgRequest) (*admin.SetDefaultOrgResponse, error) {
+	i, err := a.resolve(c, id.Organization, q.GetOrgId())
+	if err == nil {
+		err = a.Realms.SetDefault(c, c.Actor, i)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.realm(c)
+	return &admin.SetDefaultOrgResponse{Details: changed(r.Stamp, instanceID(c))}, err
 }
 
 func (a *API) getMyOrg(c *call, _ *management.GetMyOrgRequest) (*management.GetMyOrgResponse, error) {

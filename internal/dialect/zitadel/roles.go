@@ -140,7 +140,6 @@ var floor = map[string][]access.Permission{
 	"user.grant.read":             {access.GrantRead},
 	"user.grant.write":            {access.GrantWrite},
 	"user.grant.delete":           {access.GrantDelete},
-	"user.membership.read":        {access.AdministratorRead},
 	"project.read":                {access.ProjectRead},
 	"project.create":              {access.ProjectWrite},
 	"project.write":               {access.ProjectWrite},

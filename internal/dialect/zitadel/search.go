@@ -1,6 +1,7 @@
 package zitadel
 
 import (
+	"encoding/json"
 	"errors"
 
 	"google.golang.org/grpc/codes"
@@ -198,4 +199,13 @@ func choice(field string, values map[protoreflect.EnumNumber][]string) term {
 	return func(_ *call, v protoreflect.Value) (query.Condition, error) {
 		return query.OneOf(field, values[first(v.Message(), protoreflect.EnumKind, false).Enum()]), nil
 	}
+}
+
+// quoted is how a text stands in a list that is kept as JSON.
+func quoted(s string) string {
+	b, err := json.Marshal(s)
+	if err != nil { // text always encodes
+		return s
+	}
+	return string(b)
 }
