@@ -14,6 +14,7 @@ import (
 	"guildhall/internal/edge"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
+	"guildhall/internal/pgtest"
 	"guildhall/internal/query"
 )
 
@@ -39,7 +40,11 @@ func organizations(t *testing.T, r *dialecttest.Rig) int {
 
 // TestT_R02_ParallelRequestsWithOneKeyAreCarriedOutOnce sends the same request twenty times at once.
 func TestT_R02_ParallelRequestsWithOneKeyAreCarriedOutOnce(t *testing.T) {
-	r := dialecttest.New(t)
+	t.Run("SQLite", func(t *testing.T) { parallel(t, dialecttest.New(t)) })
+	t.Run("PostgreSQL", func(t *testing.T) { parallel(t, dialecttest.On(t, pgtest.URL(t))) })
+}
+
+func parallel(t *testing.T, r *dialecttest.Rig) {
 	h, key := r.Handler(newAPI(r)), bearer(t, r, r.Realm, id.None, AllPermissions)
 	before := organizations(t, r)
 	create := func() *httptest.ResponseRecorder {
@@ -88,7 +93,11 @@ func TestT_R02_ParallelRequestsWithOneKeyAreCarriedOutOnce(t *testing.T) {
 
 // TestT_R02_ARequestThatWasNeverAnsweredIsNotCarriedOutAgain is a crash between the work and its answer.
 func TestT_R02_ARequestThatWasNeverAnsweredIsNotCarriedOutAgain(t *testing.T) {
-	r := dialecttest.New(t)
+	t.Run("SQLite", func(t *testing.T) { unanswered(t, dialecttest.New(t)) })
+	t.Run("PostgreSQL", func(t *testing.T) { unanswered(t, dialecttest.On(t, pgtest.URL(t))) })
+}
+
+func unanswered(t *testing.T, r *dialecttest.Rig) {
 	a := newAPI(r)
 	crashed := &crashing{Replays: r.Replays}
 	a.Replays = crashed

@@ -74,7 +74,7 @@ var memberState = among("state", "state", "Only memberships in this state. Delet
 
 func (a *API) memberOperations() []operation {
 	const path = "/organizations/{organization}/members"
-	return append(a.memberRoleOperations(), []operation{
+	return append([]operation{
 		{
 			name: "members.list", method: http.MethodGet, path: path, permission: access.MemberRead,
 			summary: "List the members of an organization",
@@ -103,7 +103,7 @@ func (a *API) memberOperations() []operation {
 			summary: "Take a member out of an organization", notes: "The membership ends with its roles; the user stays.",
 			handling: does(a.removeMember),
 		},
-	}...)
+	}, a.memberRoleOperations()...)
 }
 
 func (a *API) members(c edge.Call, q query.Query) (query.Page[directory.Membership], error) {

@@ -219,3 +219,28 @@ func TestEveryOperationHasAnExchange(t *testing.T) {
 		}
 	}
 }
+
+// TestTheManualListsEveryOperation compares the table of docs/native-api.md with the routes.
+func TestTheManualListsEveryOperation(t *testing.T) {
+	manual, err := os.ReadFile("../../../docs/native-api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Z]+ /[^`]*)` \\| `?([^|`]*)`? \\|").FindAllStringSubmatch(string(manual), -1) {
+		listed[row[1]] = strings.TrimSpace(row[2])
+	}
+	for _, o := range undocumented().described() {
+		key, permission := o.method+" "+o.path, string(o.permission)
+		if o.public {
+			permission = "none"
+		}
+		if listed[key] != permission {
+			t.Errorf("%s needs %q, the manual says %q", key, permission, listed[key])
+		}
+		delete(listed, key)
+	}
+	for key := range listed {
+		t.Errorf("the manual lists %s, which is not served", key)
+	}
+}

@@ -117,7 +117,7 @@ type userOrganization struct {
 }
 
 func (a *API) userOperations() []operation {
-	return append(a.userRoleOperations(), []operation{
+	return append([]operation{
 		{
 			name: "users.list", method: http.MethodGet, path: "/users", permission: access.UserRead,
 			summary: "List users", notes: "A key of an organization sees the users that the organization owns; for the others it has as members, list its members.",
@@ -154,7 +154,7 @@ func (a *API) userOperations() []operation {
 			summary: "List the organizations of a user", notes: "Needs user:read as well.",
 			handling: lists(listing{filters: []filter{memberState}}, a.userOrganizations, showUserOrganization),
 		},
-	}...)
+	}, a.userRoleOperations()...)
 }
 
 var userFilters = []filter{
