@@ -3,7 +3,7 @@ package id
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"math/big"
+	"math/bits"
 	"strconv"
 )
 
@@ -50,17 +50,22 @@ const (
 	uuidMask   = 1<<58 - 1
 )
 
+// base62Split is 62^10: a body and tag of 95 bits are six digits above it and ten
+// below, and each part fits a machine word.
+const base62Split = 839299365868340224
+
 // Base62 spells i as 16 letters and digits.
 func (c Codec) Base62(i ID) string {
 	tag := c.tag(i) & base62Mask
-	var buf [16]byte
-	hi, lo := tag, c.body(i, tag)
-	n := new(big.Int).SetUint64(hi)
-	n.Lsh(n, 64).Or(n, new(big.Int).SetUint64(lo))
-	rem, base := new(big.Int), big.NewInt(62)
-	for p := base62Len - 1; p >= 0; p-- {
-		n.DivMod(n, base, rem)
-		buf[p] = alphabet[rem.Int64()]
+	above, below := bits.Div64(tag, c.body(i, tag), base62Split)
+	var buf [base62Len]byte
+	for p := base62Len - 1; p >= 6; p-- {
+		buf[p] = alphabet[below%62]
+		below /= 62
+	}
+	for p := 5; p >= 0; p-- {
+		buf[p] = alphabet[above%62]
+		above /= 62
 	}
 	return string(buf[:])
 }
@@ -70,20 +75,30 @@ func (c Codec) ParseBase62(s string) (ID, bool) {
 	if len(s) != base62Len {
 		return None, false
 	}
-	n, base := new(big.Int), big.NewInt(62)
+	above, ok := digits62(s[:6])
+	below, ok2 := digits62(s[6:])
+	if !ok || !ok2 {
+		return None, false
+	}
+	tag, body := bits.Mul64(above, base62Split)
+	body, carry := bits.Add64(body, below, 0)
+	tag += carry
+	if tag > base62Mask {
+		return None, false
+	}
+	return c.open(body, tag, base62Mask)
+}
+
+// digits62 reads at most ten digits, which fit 60 bits.
+func digits62(s string) (n uint64, ok bool) {
 	for p := range len(s) {
 		d := digit62(s[p])
 		if d < 0 {
-			return None, false
+			return 0, false
 		}
-		n.Mul(n, base).Add(n, big.NewInt(int64(d)))
+		n = n*62 + uint64(d)
 	}
-	lo := new(big.Int).And(n, new(big.Int).SetUint64(^uint64(0))).Uint64()
-	hi := n.Rsh(n, 64)
-	if !hi.IsUint64() || hi.Uint64() > base62Mask {
-		return None, false
-	}
-	return c.open(lo, hi.Uint64(), base62Mask)
+	return n, true
 }
 
 func digit62(b byte) int {

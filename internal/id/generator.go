@@ -33,6 +33,9 @@ var ErrLease = errors.New("the lease of the node number ran out")
 type Generator struct {
 	leaser Leaser
 	now    func() time.Time
+	// renewing is held while a lease is renewed, and mu is not: whoever issues an
+	// id may sit in the very transaction that the renewal has to wait for.
+	renewing chan struct{}
 
 	mu       sync.Mutex
 	lease    Lease
@@ -46,7 +49,7 @@ func NewGenerator(ctx context.Context, leaser Leaser, now func() time.Time) (*Ge
 	if err != nil {
 		return nil, fmt.Errorf("lease a node number: %w", err)
 	}
-	return &Generator{leaser: leaser, now: now, lease: lease, last: millis(lease.From)}, nil
+	return &Generator{leaser: leaser, now: now, renewing: make(chan struct{}, 1), lease: lease, last: millis(lease.From)}, nil
 }
 
 func millis(t time.Time) int64 { return t.Sub(Epoch).Milliseconds() }
@@ -57,24 +60,41 @@ const margin = 20 * time.Second
 // Ready renews the lease when little of it is left. Call it before a transaction
 // that issues ids: renewing writes to the database by itself.
 func (g *Generator) Ready(ctx context.Context) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	next := max(g.last, millis(g.now()))
-	if next+margin.Milliseconds() < millis(g.lease.Until) {
+	if _, fresh := g.held(); fresh {
 		return nil
 	}
-	held := g.lease
-	held.From = Epoch.Add(time.Duration(next) * time.Millisecond)
+	select {
+	case g.renewing <- struct{}{}:
+		defer func() { <-g.renewing }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	held, fresh := g.held()
+	if fresh { // another caller was first
+		return nil
+	}
 	lease, err := g.leaser.Renew(ctx, held)
 	if err != nil {
 		return fmt.Errorf("renew the lease of node number %d: %w", held.Node, err)
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if lease.Node != held.Node {
 		g.last = max(g.last, millis(lease.From))
 		g.sequence = 0
 	}
 	g.lease = lease
 	return nil
+}
+
+// held gives the lease as from the next id on, and whether enough of it is left.
+func (g *Generator) held() (lease Lease, fresh bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	next := max(g.last, millis(g.now()))
+	lease = g.lease
+	lease.From = Epoch.Add(time.Duration(next) * time.Millisecond)
+	return lease, next+margin.Milliseconds() < millis(lease.Until)
 }
 
 // New issues an id, or fails with ErrLease.
