@@ -163,12 +163,16 @@ func TestT_A06_GeneratorsNeverIssueAnIDTwice(t *testing.T) {
 		}
 		process := rapid.IntRange(0, len(clocks)-1)
 		t.Repeat(map[string]func(*rapid.T){
-			"few":      func(t *rapid.T) { issue(process.Draw(t, "process"), 3) },
-			"many":     func(t *rapid.T) { issue(process.Draw(t, "process"), 4200) },
-			"crash":    func(t *rapid.T) { start(process.Draw(t, "process")) },
-			"tick":     func(t *rapid.T) { clocks[process.Draw(t, "process")].move(time.Duration(rapid.IntRange(0, 90).Draw(t, "s")) * time.Second) },
-			"stepBack": func(t *rapid.T) { clocks[process.Draw(t, "process")].move(-time.Duration(rapid.IntRange(0, 200).Draw(t, "s")) * time.Second) },
-			"outage":   func(*rapid.T) { r.down = !r.down },
+			"few":   func(t *rapid.T) { issue(process.Draw(t, "process"), 3) },
+			"many":  func(t *rapid.T) { issue(process.Draw(t, "process"), 4200) },
+			"crash": func(t *rapid.T) { start(process.Draw(t, "process")) },
+			"tick": func(t *rapid.T) {
+				clocks[process.Draw(t, "process")].move(time.Duration(rapid.IntRange(0, 90).Draw(t, "s")) * time.Second)
+			},
+			"stepBack": func(t *rapid.T) {
+				clocks[process.Draw(t, "process")].move(-time.Duration(rapid.IntRange(0, 200).Draw(t, "s")) * time.Second)
+			},
+			"outage": func(*rapid.T) { r.down = !r.down },
 		})
 	})
 }
