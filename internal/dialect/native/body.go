@@ -70,10 +70,12 @@ func newChecked(r huma.Registry, t reflect.Type) *checked {
 // the list of everything that is wrong, never with the values: they may be
 // secrets.
 func (k *checked) decode(c edge.Call, v any) error {
-	if len(bytes.TrimSpace(c.Body)) > 0 {
-		if err := mediaType(c); err != nil {
-			return err
+	if len(bytes.TrimSpace(c.Body)) == 0 {
+		if !k.needed() {
+			return nil // an absent body is an empty object
 		}
+	} else if err := mediaType(c); err != nil {
+		return err
 	}
 	var raw any
 	if err := c.Decode(&raw); err != nil {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -33,7 +34,7 @@ type deletion struct {
 	User         *string    `json:"user" doc:"The user who ended."`
 	Users        string     `json:"users" enum:"erase,detach" doc:"What becomes of the users that the organization owned."`
 	GraceUntil   *moment    `json:"grace_until" nullable:"true" doc:"Nothing is removed before this time."`
-	RequestedBy  string     `json:"requested_by"`
+	RequestedBy  string     `json:"requested_by" doc:"The id of the key or user, or the name of another client."`
 	Reason       *string    `json:"reason"`
 	Progress     []progress `json:"progress" doc:"What has been done so far, by kind and effect."`
 	PurgedAt     *moment    `json:"purged_at" nullable:"true"`
@@ -62,13 +63,24 @@ func showDeletion(c edge.Call, d erasure.Deletion) deletion {
 	shown := deletion{
 		Stamp: stamped(realm, id.Deletion, d.Stamp), State: string(d.State), Kind: d.Kind.String(),
 		Organization: spellOrNull(realm, id.Organization, d.Organization), Users: string(d.Users),
-		GraceUntil: momentOrNull(d.GraceUntil), RequestedBy: d.RequestedBy, Reason: textOrNull(d.Reason),
+		GraceUntil: momentOrNull(d.GraceUntil), RequestedBy: requester(realm, d.RequestedBy), Reason: textOrNull(d.Reason),
 		Progress: progressOf(d.Done), PurgedAt: momentOrNull(d.PurgedAt),
 	}
 	if d.Kind == id.User {
 		shown.User = spellOrNull(realm, id.User, d.Subject)
 	}
 	return shown
+}
+
+// requester spells who asked the way this wire spells keys and users.
+func requester(realm id.ID, subject string) string {
+	word, number, _ := strings.Cut(subject, ":")
+	kind, ok := map[string]id.Kind{"key": id.Key, "user": id.User}[word]
+	i, err := strconv.ParseInt(number, 10, 64)
+	if !ok || err != nil {
+		return subject
+	}
+	return spell(realm, kind, id.ID(i))
 }
 
 // progressOf reads counts that are kept by effect and kind, the kind last.

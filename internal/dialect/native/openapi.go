@@ -35,6 +35,10 @@ func (a *API) described() []operation {
 		for i := range k.operations {
 			o := &k.operations[i]
 			o.request = newChecked(k.registry, o.in)
+			o.names = map[string]bool{}
+			for _, p := range o.allParameters() {
+				o.names[p.name] = true
+			}
 			if o.out != nil {
 				k.registry.Schema(o.out, true, "")
 			}

@@ -28,7 +28,9 @@ type operation struct {
 	parameters []parameter
 	handling
 
-	request *checked // how its body is read; nil when it reads none
+	// What follows is made from the rest when the table is put together.
+	request *checked        // how its body is read
+	names   map[string]bool // of its query parameters
 }
 
 // A handling is a handler with the types it reads and writes.
@@ -172,7 +174,7 @@ func (o operation) known(given url.Values) error {
 	var wrong []fieldProblem
 	for name, values := range given {
 		switch {
-		case !o.takes(name):
+		case !o.names[name]:
 			wrong = append(wrong, fieldProblem{In: "query", Field: name, Reason: "unknown_parameter", Detail: "The operation has no such parameter."})
 		case len(values) > 1:
 			wrong = append(wrong, fieldProblem{In: "query", Field: name, Reason: "repeated_parameter", Detail: "The parameter can be given once."})
@@ -182,15 +184,6 @@ func (o operation) known(given url.Values) error {
 		return nil
 	}
 	return refused(ErrParameter, "the query has parameters that cannot be accepted: %s", wrong)
-}
-
-func (o operation) takes(name string) bool {
-	for _, p := range o.allParameters() {
-		if p.name == name {
-			return true
-		}
-	}
-	return false
 }
 
 // allParameters lists the query parameters, those of a list included.

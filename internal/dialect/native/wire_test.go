@@ -119,3 +119,13 @@ func TestClaimsAreTheDomainsPermissions(t *testing.T) {
 		t.Errorf("none: %v", got)
 	}
 }
+
+func TestRequestersAreSpelledAsIds(t *testing.T) {
+	for subject, want := range map[string]string{
+		"key:12345": spell(1, id.Key, 12345), "user:12345": spell(1, id.User, 12345), "client:12345": "client:12345", "system": "system", "key:x": "key:x", "": "",
+	} {
+		if got := requester(1, subject); got != want {
+			t.Errorf("%q: %q, want %q", subject, got, want)
+		}
+	}
+}
