@@ -46,8 +46,9 @@ type Store interface {
 
 // A Service performs the operations of this package.
 type Service struct {
-	Store Store
-	Now   func() time.Time
+	Store  Store
+	Now    func() time.Time
+	Outbox Outbox // nil sends nothing
 }
 
 // The facts this package reports.

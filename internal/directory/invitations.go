@@ -37,9 +37,10 @@ func (s *Service) Invite(ctx context.Context, by access.Actor, v Invitation) (In
 	}
 	v.Ticket = newTicket()
 	v.TicketHash = TicketHash(v.Ticket)
-	err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
+	var o Organization
+	err := s.Store.Update(ctx, by.Realm, func(tx Tx) (err error) {
 		fresh := v
-		if _, err := tx.Organizations().Hold(ctx, v.Organization); err != nil {
+		if o, err = tx.Organizations().Hold(ctx, v.Organization); err != nil {
 			return err
 		}
 		for _, i := range v.Roles {
@@ -53,9 +54,12 @@ func (s *Service) Invite(ctx context.Context, by access.Actor, v Invitation) (In
 			return err
 		}
 		v = fresh
-		_, err := tx.Append(ctx, event.Event{Type: "invitation.created", Actor: by.Subject, Organization: v.Organization, Kind: id.Invitation, Subject: v.ID})
+		_, err = tx.Append(ctx, event.Event{Type: "invitation.created", Actor: by.Subject, Organization: v.Organization, Kind: id.Invitation, Subject: v.ID})
 		return err
 	})
+	if err == nil && s.Outbox != nil && v.Link != nil {
+		err = s.Outbox.Send(ctx, by.Realm, invitationMessage(o, v, v.Link(v.Ticket)))
+	}
 	return v, err
 }
 

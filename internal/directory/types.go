@@ -221,10 +221,13 @@ type Invitation struct {
 	Connection   string
 	TicketHash   string // SHA-256 of the ticket, hex; the ticket itself is shown once
 	Ticket       string // only on the answer to creation
-	ExpiresAt    time.Time
-	AcceptedAt   time.Time
-	Public       Metadata
-	Private      Metadata
+	// Link makes the address that the invited person is to open, of the ticket.
+	// Without one nothing is sent. It is not kept.
+	Link       func(ticket string) string
+	ExpiresAt  time.Time
+	AcceptedAt time.Time
+	Public     Metadata
+	Private    Metadata
 }
 
 // A Domain is a DNS name that belongs to an organization.

@@ -1,10 +1,13 @@
 package server
 
 import (
+	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"guildhall/internal/dialect/native"
+	"guildhall/internal/directory"
 	"guildhall/internal/id"
 )
 
@@ -21,6 +24,12 @@ type caught struct {
 }
 
 const maxCaptured = 500
+
+// Send keeps a message; see directory.Outbox.
+func (c *captured) Send(_ context.Context, realm id.ID, m directory.Message) error {
+	c.add(realm, native.Message{Channel: "mail", To: m.To, Subject: m.Subject, Text: m.Text, SentAt: time.Now()})
+	return nil
+}
 
 func (c *captured) add(realm id.ID, m native.Message) {
 	c.mu.Lock()

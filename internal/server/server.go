@@ -97,6 +97,9 @@ func (s *Server) start(ctx context.Context) error {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	s.Services = NewServices(db)
+	if s.Dev {
+		s.Directory.Outbox = s.messages
+	}
 	key, err := db.Secret(ctx, "cursors")
 	if err != nil {
 		return err

@@ -152,13 +152,17 @@ func (a *API) createInvitation(c edge.Call) (edge.Reply, error) {
 	if len(missing) > 0 {
 		return edge.Reply{}, missingOnes("roles", missing)
 	}
+	link := func(ticket string) string {
+		return login + url.Values{"invitation": {ticket}, "organization": {c.Path("id")}, "organization_name": {o.Slug}}.Encode()
+	}
+	if send, given := b["send_invitation_email"].(bool); send || !given {
+		v.Link = link
+	}
 	if v, err = a.Directory.Invite(c.Context(), c.Actor, v); err != nil {
 		return edge.Reply{}, ofAnother(err, b.list("roles"))
 	}
 	out := invitationOut(c.Actor.Realm, c.Path("id"), v)
-	out.URL = login + url.Values{
-		"invitation": {v.Ticket}, "organization": {out.Organization}, "organization_name": {o.Slug},
-	}.Encode()
+	out.URL = link(v.Ticket)
 	return edge.Created(out), nil
 }
 
