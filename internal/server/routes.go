@@ -36,7 +36,9 @@ func (s *Server) handler() http.Handler {
 	mount(sj.Prefixes(), ssojet.Spellings(s.edge.Handler(sj)))
 	tr := &truto.API{Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, Realms: s.Realms, Now: time.Now}
 	mount(tr.Prefixes(), s.edge.Handler(tr))
-	z := &zitadel.API{Directory: s.Directory, Projects: s.Projects, Credentials: s.Credentials, Realms: s.Realms, Now: time.Now}
+	z := &zitadel.API{
+		Directory: s.Directory, Projects: s.Projects, Credentials: s.Credentials, Deletions: s.Erasure, Realms: s.Realms, Now: time.Now,
+	}
 	mount(z.Prefixes(), z.Handler(s.edge))
 	n := &native.API{
 		Realms: s.Realms, Directory: s.Directory, Credentials: s.Credentials, Erasure: s.Erasure, Replays: s.Replays, Now: time.Now,
