@@ -33,6 +33,7 @@ type tree struct {
 	fset     *token.FileSet
 	packages []*sourcePackage // by path
 	texts    []textFile       // every text file that is ours, Go or not
+	beside   []string         // files at the top of modules of their own, which documents may link to
 }
 
 type textFile struct {
@@ -51,6 +52,9 @@ func load(fsys fs.FS) (*tree, error) {
 		}
 		if d.IsDir() {
 			if foreign(fsys, name) {
+				if others, err := fs.Glob(fsys, path.Join(name, "*.md")); err == nil {
+					t.beside = append(t.beside, others...)
+				}
 				return fs.SkipDir
 			}
 			return nil

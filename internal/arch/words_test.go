@@ -100,7 +100,7 @@ func brokenLinks(t *tree) (findings []string) {
 		}
 		for _, m := range links.FindAllStringSubmatch(f.text, -1) {
 			target := path.Join(path.Dir(f.path), m[1])
-			leads := strings.Contains(m[1], "://") || slices.ContainsFunc(t.texts, func(o textFile) bool { return below(o.path, target) })
+			leads := strings.Contains(m[1], "://") || slices.Contains(t.beside, target) || slices.ContainsFunc(t.texts, func(o textFile) bool { return below(o.path, target) })
 			if !leads {
 				findings = append(findings, fmt.Sprintf("%s: links to %s, which is not there", f.path, m[1]))
 			}

@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 
 	"guildhall/internal/access"
 	"guildhall/internal/erasure"
@@ -215,11 +216,15 @@ func (s *Service) UniqueName(ctx context.Context, by access.Actor, name string) 
 	return free, err
 }
 
-// freeSlug gives slug, or slug with the first number behind it that is free. A
-// race for the same one ends as a conflict at insert.
+// freeSlug gives slug, or slug with a small number behind it, or with a random
+// one where many have the same name. A race for the same one ends as a conflict
+// at insert.
 func freeSlug(ctx context.Context, tx Tx, slug string) (string, error) {
-	for n := 1; n < 1000; n++ {
+	for n := 1; n < 12; n++ {
 		try := numbered(slug, n)
+		if n > 5 {
+			try = numbered(slug, 1000+rand.IntN(1<<30))
+		}
 		switch _, err := tx.Organizations().Find(ctx, query.Is("slug_key", Fold(try))); {
 		case errors.Is(err, ErrOrganizationNotFound):
 			return try, nil
