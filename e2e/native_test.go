@@ -167,12 +167,9 @@ func (n nativeSpeaker) find(t *testing.T, name string) (ids []string) {
 	return ids
 }
 
-func (n nativeSpeaker) members(t *testing.T, id string) (emails []string) {
+func (n nativeSpeaker) sees(t *testing.T, id, address string) bool {
 	t.Helper()
-	for _, member := range nativeAll(t, n.Server, "/organizations/"+id+"/members") {
-		emails = append(emails, member.text("email"))
-	}
-	return emails
+	return count(nativeAll(t, n.Server, "/organizations/"+id+"/members"), "email", address) == 1
 }
 
 func (n nativeSpeaker) delete(t *testing.T, id string) {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"testing"
+	"time"
 
 	"github.com/zitadel/zitadel-go/v3/pkg/client"
 	authorizationv2 "github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/authorization/v2"
@@ -12,6 +13,7 @@ import (
 	userv2 "github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/user/v2"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // v2Org makes an organization the current way.
@@ -143,7 +145,9 @@ func TestZitadelV2RunsAdministratorsAndTheirTokens(t *testing.T) {
 			UserId: user, Resource: resource, Roles: []string{"ORG_OWNER_VIEWER"},
 		})
 		must(t, err)
-		pat, err := c.UserServiceV2().AddPersonalAccessToken(ctx, &userv2.AddPersonalAccessTokenRequest{UserId: user})
+		pat, err := c.UserServiceV2().AddPersonalAccessToken(ctx, &userv2.AddPersonalAccessTokenRequest{
+			UserId: user, ExpirationDate: timestamppb.New(time.Now().Add(time.Hour)),
+		})
 		must(t, err)
 		own := zitadelGo(t, s, pat.GetToken())
 		_, err = own.OrganizationServiceV2().DeleteOrganization(ctx, &orgv2.DeleteOrganizationRequest{OrganizationId: id})
