@@ -66,6 +66,7 @@ var (
 	errMetadataUnknown = &refusal{codes.NotFound, "QUERY-Rfh63", "Metadata not found"}
 	errDomainUnknown   = &refusal{codes.NotFound, "ORG-GDfA3", "Domain not found"}
 	errDomainTaken     = &refusal{codes.AlreadyExists, "V3-DKcYh", "Domain already exists"}
+	errProjectTaken    = &refusal{codes.AlreadyExists, "V3-DKcYh", "Project already exists on organization"}
 	errProjectUnknown  = &refusal{codes.NotFound, "QUERY-fk2fs", "Project could not be found"}
 	errRoleUnknown     = &refusal{codes.NotFound, "PROJECT-m9vMf", "Role not found"}
 	errGrantUnknown    = &refusal{codes.NotFound, "QUERY-n98GGs", "Project grant not found"}
@@ -107,7 +108,7 @@ var worded = map[string]*refusal{
 	project.ErrGrantNotFound.Reason:          errGrantUnknown,
 	project.ErrUserGrantNotFound.Reason:      errUserGrantGone,
 	project.ErrAdministratorNotFound.Reason:  errMemberUnknown,
-	project.ErrProjectTaken.Reason:           {codes.AlreadyExists, "V3-DKcYh", "Project already exists on organization"},
+	project.ErrProjectTaken.Reason:           errProjectTaken,
 	project.ErrRoleTaken.Reason:              {codes.AlreadyExists, "V3-DKcYh", "Role already exists on project"},
 	project.ErrGrantExists.Reason:            {codes.AlreadyExists, "V3-DKcYh", "Project grant already exists"},
 	project.ErrUserGrantExists.Reason:        {codes.AlreadyExists, "V3-DKcYh", "User grant already exists"},

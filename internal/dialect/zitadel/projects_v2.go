@@ -8,6 +8,7 @@ import (
 
 	"guildhall/internal/access"
 	"guildhall/internal/dialect/zitadel/wire"
+	"guildhall/internal/directory"
 	"guildhall/internal/id"
 	projects "guildhall/internal/project"
 	"guildhall/internal/query"
@@ -64,7 +65,7 @@ func (a *API) createProjectV2(c *call, q *project.CreateProjectRequest) (*projec
 		PrivateLabel: labelNamed(int32(q.GetPrivateLabelingSetting())),
 	})
 	if err != nil {
-		return nil, err
+		return nil, instead(err, directory.ErrIDTaken, errProjectTaken)
 	}
 	return &project.CreateProjectResponse{ProjectId: spell(c.Actor.Realm, id.Project, p.ID, p.Alias), CreationDate: when(p.CreatedAt)}, nil
 }

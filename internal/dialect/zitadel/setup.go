@@ -20,7 +20,8 @@ const orgOwner = "ORG_OWNER"
 type newAdmin struct {
 	existing id.ID
 	made     *directory.NewUser
-	roles    []string // none means ORG_OWNER
+	metadata []directory.Entry // of the user who is made
+	roles    []string          // none means ORG_OWNER
 }
 
 // A founding is an organization that was made with its administrators, in the
@@ -72,8 +73,11 @@ func (a *API) instate(c *call, founder access.Actor, f *founding, n newAdmin) er
 	if n.made != nil {
 		n.made.Home = f.organization.ID
 		u, err := a.Directory.CreateUser(c, founder, *n.made)
+		if err == nil && len(n.metadata) > 0 {
+			_, err = a.Directory.SetEntries(c, founder, directory.Owner{User: u.ID}, n.metadata)
+		}
 		if err != nil {
-			return err
+			return instead(err, directory.ErrIDTaken, errUserTaken)
 		}
 		user, made = u.ID, &u
 	}
@@ -105,6 +109,7 @@ func (a *API) admins(c *call, wanted []adminRequest) ([]newAdmin, error) {
 			if out[i].made, err = a.human(c, p); err != nil {
 				return nil, err
 			}
+			out[i].metadata = entriesOf(w.human.GetMetadata())
 		case w.existing != "":
 			u, err := a.user(c, w.existing)
 			if err != nil {

@@ -191,7 +191,7 @@ func (a *API) addUser(c *call, n *directory.NewUser) (name string, d *object.Obj
 	n.Home = c.Organization
 	u, err := a.Directory.CreateUser(c, c.Actor, *n)
 	if err != nil {
-		return "", nil, err
+		return "", nil, instead(err, directory.ErrIDTaken, errUserTaken)
 	}
 	owner, err := a.spelling(c, id.Organization, c.Organization)
 	return spell(c.Actor.Realm, id.User, u.ID, u.Alias), created(u.Stamp, owner), err

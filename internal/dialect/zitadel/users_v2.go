@@ -99,7 +99,7 @@ func (a *API) addTo(c *call, organization id.ID, n *directory.NewUser, metadata 
 	if err == nil && len(metadata) > 0 {
 		_, err = a.Directory.SetEntries(c, c.Actor, directory.Owner{User: u.ID}, metadata)
 	}
-	return u, err
+	return u, instead(err, directory.ErrIDTaken, errUserTaken)
 }
 
 // A pair is a metadata entry of one of the messages.
