@@ -21,7 +21,7 @@ func (s *Service) CreateIntegratedAccount(ctx context.Context, by access.Actor, 
 	}
 	err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
 		fresh := a
-		if err := hold(ctx, tx, fresh.Organization, id.None); err != nil {
+		if _, err := hold(ctx, tx, fresh.Organization, id.None); err != nil {
 			return err
 		}
 		if err := tx.IntegratedAccounts().Insert(ctx, &fresh); err != nil {

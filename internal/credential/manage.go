@@ -29,14 +29,18 @@ func (s *Service) CreateKey(ctx context.Context, by access.Actor, k Key, prefix 
 	k.Hash, k.Hint = Hash(secret), secret[len(secret)-4:]
 	err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
 		fresh := k
-		if err := hold(ctx, tx, fresh.Organization, fresh.User); err != nil {
+		home, err := hold(ctx, tx, fresh.Organization, fresh.User)
+		if err != nil {
 			return err
+		}
+		if fresh.User != id.None {
+			fresh.Organization = home // a key ends with its user, and with the user's home
 		}
 		if err := tx.Keys().Insert(ctx, &fresh); err != nil {
 			return err
 		}
 		k = fresh
-		_, err := tx.Append(ctx, event.Event{Type: "key.created", Actor: by.Subject, Organization: k.Organization, Kind: id.Key, Subject: k.ID})
+		_, err = tx.Append(ctx, event.Event{Type: "key.created", Actor: by.Subject, Organization: k.Organization, Kind: id.Key, Subject: k.ID})
 		return err
 	})
 	return k, secret, err
@@ -61,19 +65,19 @@ func on(i id.ID) []id.ID {
 	return []id.ID{i}
 }
 
-// hold keeps the owners of a credential alive until it is written.
-func hold(ctx context.Context, tx Tx, organization, user id.ID) error {
+// hold keeps the owners of a credential alive until it is written, and gives the
+// home of the user.
+func hold(ctx context.Context, tx Tx, organization, user id.ID) (home id.ID, err error) {
 	if organization != id.None {
 		if _, err := tx.Organizations().Hold(ctx, organization); err != nil {
-			return err
+			return home, err
 		}
 	}
 	if user != id.None {
-		if _, err := tx.Users().Hold(ctx, user); err != nil {
-			return err
-		}
+		u, err := tx.Users().Hold(ctx, user)
+		return u.Home, err
 	}
-	return nil
+	return home, nil
 }
 
 // Keys lists the keys the actor may read, without their secrets.
@@ -138,7 +142,7 @@ func (s *Service) CreateApplication(ctx context.Context, by access.Actor, a Appl
 	a.SecretHash = Hash(secret)
 	err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
 		fresh := a
-		if err := hold(ctx, tx, fresh.Organization, id.None); err != nil {
+		if _, err := hold(ctx, tx, fresh.Organization, id.None); err != nil {
 			return err
 		}
 		if err := tx.Applications().Insert(ctx, &fresh); err != nil {

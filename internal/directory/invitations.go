@@ -43,6 +43,13 @@ func (s *Service) Invite(ctx context.Context, by access.Actor, v Invitation) (In
 		if o, err = tx.Organizations().Hold(ctx, v.Organization); err != nil {
 			return err
 		}
+		if v.User != id.None {
+			u, err := tx.Users().Hold(ctx, v.User)
+			if err != nil {
+				return err
+			}
+			fresh.Home = u.Home
+		}
 		for _, i := range v.Roles {
 			if r, err := tx.Roles().Hold(ctx, i); err != nil {
 				return err

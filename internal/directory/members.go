@@ -55,6 +55,7 @@ func join(ctx context.Context, tx Tx, by access.Actor, m Member, roles []id.ID) 
 	if u.State == UserDeleted {
 		return m, ErrUserNotFound
 	}
+	m.Home = u.Home
 	old, err := tx.Members().Find(ctx, query.Is("organization_id", m.Organization), query.Is("user_id", m.User))
 	switch {
 	case err == nil && old.State != MemberDeleted:
@@ -216,7 +217,7 @@ func changeMember(ctx context.Context, tx Tx, by access.Actor, of Membership, ch
 	if err := change(&m, &u); err != nil {
 		return of, err
 	}
-	m.Stamp, m.Organization, m.User = old.Stamp, old.Organization, old.User
+	m.Stamp, m.Organization, m.User, m.Home = old.Stamp, old.Organization, old.User, old.Home
 	if err := m.check(); err != nil {
 		return of, err
 	}

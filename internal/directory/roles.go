@@ -184,10 +184,11 @@ func (s *Service) changeRoles(ctx context.Context, by access.Actor, organization
 	}
 	return s.Store.Update(ctx, by.Realm, func(tx Tx) error {
 		if organization == id.None {
-			if _, err := tx.Users().Hold(ctx, user); err != nil {
+			u, err := tx.Users().Hold(ctx, user)
+			if err != nil {
 				return err
 			}
-			return change(tx, Member{User: user})
+			return change(tx, Member{User: user, Home: u.Home})
 		}
 		if _, err := tx.Organizations().Hold(ctx, organization); err != nil {
 			return err
@@ -267,7 +268,7 @@ func assign(ctx context.Context, tx Tx, by access.Actor, m Member, roles []id.ID
 		case !errors.Is(err, ErrAssignmentNotFound):
 			return err
 		}
-		a := RoleAssignment{Organization: m.Organization, Member: m.ID, User: m.User, Role: i, Source: direct}
+		a := RoleAssignment{Organization: m.Organization, Member: m.ID, User: m.User, Home: m.Home, Role: i, Source: direct}
 		if err := tx.RoleAssignments().Insert(ctx, &a); err != nil {
 			return err
 		}

@@ -164,6 +164,7 @@ type Member struct {
 	Stamp
 	Organization id.ID
 	User         id.ID
+	Home         id.ID // of the user
 	State        MemberState
 	ExternalID   string // unique in the organization; "" when unset
 	Breakglass   bool   // not bound by the organization's sign-in rules
@@ -205,6 +206,7 @@ type RoleAssignment struct {
 	Organization id.ID // none for an assignment in the realm
 	Member       id.ID // none for an assignment in the realm
 	User         id.ID
+	Home         id.ID // of the user
 	Role         id.ID
 	Source       string // "direct", or what brought it
 }
@@ -217,6 +219,7 @@ type Invitation struct {
 	Inviter      string
 	Roles        []id.ID
 	User         id.ID // the user it is for, when it exists already
+	Home         id.ID // of that user
 	Client       string
 	Connection   string
 	TicketHash   string // SHA-256 of the ticket, hex; the ticket itself is shown once

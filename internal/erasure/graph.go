@@ -26,6 +26,10 @@ type Edge struct {
 	Where  string // only rows for which this holds, in SQL; "" all
 }
 
+// elsewhere is what a user has outside its home. It is the condition of the
+// indexes that find it.
+const elsewhere = "home_id <> 0 AND home_id <> organization_id"
+
 // Graph is the ownership graph. Adding a kind of object means adding its rows
 // here; a test compares the list with the schema of both engines.
 var Graph = []Edge{
@@ -53,12 +57,21 @@ var Graph = []Edge{
 	{id.Metadata, "entries", "organization_id", id.Organization, HandOver, Detach, "user_id <> 0"},
 	{id.Credential, "credentials", "organization_id", id.Organization, Remove, Erase, ""},
 	{id.Credential, "credentials", "organization_id", id.Organization, HandOver, Detach, ""},
+	// What its users have in other organizations.
+	{id.Administrator, "administrators", "home_id", id.Organization, Remove, Erase, elsewhere},
+	{id.Administrator, "administrators", "home_id", id.Organization, HandOver, Detach, elsewhere},
+	{id.UserGrant, "user_grants", "home_id", id.Organization, Remove, Erase, elsewhere},
+	{id.UserGrant, "user_grants", "home_id", id.Organization, HandOver, Detach, elsewhere},
+	{id.RoleAssignment, "role_assignments", "home_id", id.Organization, Remove, Erase, elsewhere},
+	{id.RoleAssignment, "role_assignments", "home_id", id.Organization, HandOver, Detach, elsewhere},
+	{id.Member, "members", "home_id", id.Organization, Remove, Erase, elsewhere},
+	{id.Member, "members", "home_id", id.Organization, HandOver, Detach, elsewhere},
+	{id.Invitation, "invitations", "home_id", id.Organization, Unlink, "", elsewhere},
 	{id.User, "users", "home_id", id.Organization, Remove, Erase, ""},
 	{id.User, "users", "home_id", id.Organization, HandOver, Detach, ""},
 	{id.Event, "events", "organization_id", id.Organization, Redact, "", ""},
 
-	// What a user owns or is referred to by. Users that end with their home are
-	// taken through these edges in the same batch.
+	// What a user owns or is referred to by, when it ends by itself.
 	{id.Key, "api_keys", "user_id", id.User, Remove, "", ""},
 	{id.Credential, "credentials", "user_id", id.User, Remove, "", ""},
 	{id.Metadata, "entries", "user_id", id.User, Remove, "", ""},

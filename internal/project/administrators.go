@@ -18,9 +18,11 @@ func (s *Service) AddAdministrator(ctx context.Context, by access.Actor, a Admin
 		if err := place(ctx, tx, by, &fresh, access.AdministratorWrite); err != nil {
 			return err
 		}
-		if _, err := tx.Users().Hold(ctx, fresh.User); err != nil {
+		u, err := tx.Users().Hold(ctx, fresh.User)
+		if err != nil {
 			return err
 		}
+		fresh.Home = u.Home
 		if err := tx.Administrators().Insert(ctx, &fresh); err != nil {
 			return err
 		}

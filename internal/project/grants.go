@@ -169,9 +169,11 @@ func (s *Service) GrantUser(ctx context.Context, by access.Actor, g UserGrant) (
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Users().Hold(ctx, fresh.User); err != nil {
+		u, err := tx.Users().Hold(ctx, fresh.User)
+		if err != nil {
 			return err
 		}
+		fresh.Home = u.Home
 		if err := known(ctx, tx, fresh.Project, fresh.Roles, within); err != nil {
 			return err
 		}

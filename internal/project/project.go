@@ -52,6 +52,7 @@ type UserGrant struct {
 	directory.Stamp
 	Organization        id.ID // in which it was given: the owner of the grant
 	User                id.ID
+	Home                id.ID // of the user
 	Project             id.ID
 	ProjectOrganization id.ID // the owner of the project
 	Grant               id.ID // the project grant it stands on, or none
@@ -76,6 +77,7 @@ type Administrator struct {
 	Organization id.ID // the owner of the object; none for the realm
 	Granted      id.ID // for a project grant: the organization it was granted to
 	User         id.ID
+	Home         id.ID // of the user
 	Scope        Scope
 	Object       id.ID // organization, project or project grant; none for the realm
 	Roles        []string

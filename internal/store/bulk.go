@@ -53,7 +53,7 @@ func (b Bulk) AddPeople(ctx context.Context, people []BulkPerson) error {
 					}
 					held[o] = true
 				}
-				m := directory.Member{Organization: o, User: u.ID, State: directory.MemberActive}
+				m := directory.Member{Organization: o, User: u.ID, Home: u.Home, State: directory.MemberActive}
 				if err := tx.born(&m.Stamp); err != nil {
 					return err
 				}

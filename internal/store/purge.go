@@ -155,11 +155,6 @@ func (tx *Tx) strip(ctx context.Context, d *erasure.Deletion, e erasure.Edge, li
 	}
 	args = append(args, last)
 	where += " AND id <= $3"
-	if e.Kind == id.User && e.Effect == erasure.Remove {
-		if err := tx.stripPeople(ctx, d, where, args); err != nil {
-			return 0, cursor, err
-		}
-	}
 	if err := tx.buryAliases(ctx, e, where, args); err != nil {
 		return 0, cursor, err
 	}
@@ -174,23 +169,11 @@ func effectOf(e erasure.Edge) string {
 		return "DELETE FROM " + e.Table
 	case erasure.Redact:
 		return "UPDATE " + e.Table + " SET data = ''"
-	default: // Unlink and HandOver: the reference becomes none
+	case erasure.Unlink:
+		return "UPDATE " + e.Table + " SET user_id = 0, home_id = 0"
+	default: // HandOver: the owner becomes the realm
 		return "UPDATE " + e.Table + " SET " + e.Owner + " = 0"
 	}
-}
-
-// stripPeople takes what belongs to the users of a range, wherever it is.
-func (tx *Tx) stripPeople(ctx context.Context, d *erasure.Deletion, where string, args []any) error {
-	for _, e := range erasure.Plan(id.User, d.Users) {
-		n, err := affected(tx.q.exec(ctx, effectOf(e)+" WHERE "+e.Owner+" IN (SELECT id FROM users WHERE "+where+")", args))
-		if err != nil {
-			return err
-		}
-		if n > 0 {
-			d.Done[string(e.Effect)+" "+e.Kind.String()] += n
-		}
-	}
-	return nil
 }
 
 // hasAlias names the tables whose rows may carry ids that their creators chose.

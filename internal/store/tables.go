@@ -106,9 +106,9 @@ type memberDetails struct {
 var members = &table[directory.Member]{
 	name: "members", kind: id.Member, missing: directory.ErrMemberNotFound,
 	stamp:   func(m *directory.Member) *directory.Stamp { return &m.Stamp },
-	columns: []string{"organization_id", "user_id", "state", "external_id", "details", "public", "private"},
+	columns: []string{"organization_id", "user_id", "home_id", "state", "external_id", "details", "public", "private"},
 	bind: func(m *directory.Member) []any {
-		return []any{num(&m.Organization), num(&m.User), (*string)(&m.State), &m.ExternalID, &memberDocument{m}, doc(&m.Public), doc(&m.Private)}
+		return []any{num(&m.Organization), num(&m.User), num(&m.Home), (*string)(&m.State), &m.ExternalID, &memberDocument{m}, doc(&m.Public), doc(&m.Private)}
 	},
 	alive: ownedBy("members.organization_id") + " AND " + person("members.user_id"),
 	fields: map[string]string{
@@ -146,9 +146,9 @@ var roles = &table[directory.Role]{
 var roleAssignments = &table[directory.RoleAssignment]{
 	name: "role_assignments", kind: id.RoleAssignment, missing: directory.ErrAssignmentNotFound,
 	stamp:   func(a *directory.RoleAssignment) *directory.Stamp { return &a.Stamp },
-	columns: []string{"organization_id", "member_id", "user_id", "role_id", "source"},
+	columns: []string{"organization_id", "member_id", "user_id", "home_id", "role_id", "source"},
 	bind: func(a *directory.RoleAssignment) []any {
-		return []any{num(&a.Organization), num(&a.Member), num(&a.User), num(&a.Role), &a.Source}
+		return []any{num(&a.Organization), num(&a.Member), num(&a.User), num(&a.Home), num(&a.Role), &a.Source}
 	},
 	alive: ownedOrFree("role_assignments.organization_id") + " AND " + person("role_assignments.user_id"),
 	taken: map[string]error{"user_id": directory.ErrMemberExists, "once": directory.ErrMemberExists},
@@ -157,10 +157,10 @@ var roleAssignments = &table[directory.RoleAssignment]{
 var invitations = &table[directory.Invitation]{
 	name: "invitations", kind: id.Invitation, missing: directory.ErrInvitationNotFound,
 	stamp: func(v *directory.Invitation) *directory.Stamp { return &v.Stamp },
-	columns: []string{"organization_id", "user_id", "email", "inviter", "roles", "client", "connection", "ticket_hash",
+	columns: []string{"organization_id", "user_id", "home_id", "email", "inviter", "roles", "client", "connection", "ticket_hash",
 		"expires_at", "accepted_at", "public", "private"},
 	bind: func(v *directory.Invitation) []any {
-		return []any{num(&v.Organization), num(&v.User), &v.Email, &v.Inviter, doc(&v.Roles), &v.Client, &v.Connection, &v.TicketHash,
+		return []any{num(&v.Organization), num(&v.User), num(&v.Home), &v.Email, &v.Inviter, doc(&v.Roles), &v.Client, &v.Connection, &v.TicketHash,
 			at(&v.ExpiresAt), at(&v.AcceptedAt), doc(&v.Public), doc(&v.Private)}
 	},
 	derived: []string{"email_key"},
@@ -242,9 +242,9 @@ var projectGrants = &table[project.Grant]{
 var userGrants = &table[project.UserGrant]{
 	name: "user_grants", kind: id.UserGrant, missing: project.ErrUserGrantNotFound,
 	stamp:   func(g *project.UserGrant) *directory.Stamp { return &g.Stamp },
-	columns: []string{"organization_id", "user_id", "project_id", "project_organization_id", "grant_id", "roles", "active"},
+	columns: []string{"organization_id", "user_id", "home_id", "project_id", "project_organization_id", "grant_id", "roles", "active"},
 	bind: func(g *project.UserGrant) []any {
-		return []any{num(&g.Organization), num(&g.User), num(&g.Project), num(&g.ProjectOrganization), num(&g.Grant), doc(&g.Roles), &g.Active}
+		return []any{num(&g.Organization), num(&g.User), num(&g.Home), num(&g.Project), num(&g.ProjectOrganization), num(&g.Grant), doc(&g.Roles), &g.Active}
 	},
 	alive: ownedBy("user_grants.organization_id") + " AND " + ownedBy("user_grants.project_organization_id") + " AND " + person("user_grants.user_id"),
 	fields: map[string]string{
@@ -259,9 +259,9 @@ var userGrants = &table[project.UserGrant]{
 var administrators = &table[project.Administrator]{
 	name: "administrators", kind: id.Administrator, missing: project.ErrAdministratorNotFound,
 	stamp:   func(a *project.Administrator) *directory.Stamp { return &a.Stamp },
-	columns: []string{"organization_id", "granted_id", "user_id", "scope", "object_id", "roles"},
+	columns: []string{"organization_id", "granted_id", "user_id", "home_id", "scope", "object_id", "roles"},
 	bind: func(a *project.Administrator) []any {
-		return []any{num(&a.Organization), num(&a.Granted), num(&a.User), (*string)(&a.Scope), num(&a.Object), doc(&a.Roles)}
+		return []any{num(&a.Organization), num(&a.Granted), num(&a.User), num(&a.Home), (*string)(&a.Scope), num(&a.Object), doc(&a.Roles)}
 	},
 	alive: ownedOrFree("administrators.organization_id") + " AND " + ownedOrFree("administrators.granted_id") + " AND " + person("administrators.user_id"),
 	fields: map[string]string{

@@ -3,7 +3,9 @@
 -- Times are microseconds since 1970 UTC, 0 for never; an id of 0 is none; JSON is
 -- text, '' for nothing. Keys for comparison (…_key) are folded by the program, so
 -- that both engines agree. Owned rows carry organization_id and are purged by it;
--- nothing references members or users, which are purged by the million.
+-- nothing references members or users, which are purged by the million. Rows that
+-- refer to a user carry the user's home_id, so that the purge of the home finds
+-- what its users left in other organizations without asking for each of them.
 
 CREATE TABLE nodes (
   node BIGINT PRIMARY KEY,
@@ -122,6 +124,7 @@ CREATE TABLE members (
   updated_at BIGINT NOT NULL,
   organization_id BIGINT NOT NULL REFERENCES organizations (id),
   user_id BIGINT NOT NULL,
+  home_id BIGINT NOT NULL,
   state TEXT NOT NULL,
   external_id TEXT NOT NULL,
   details TEXT NOT NULL,
@@ -132,6 +135,7 @@ CREATE UNIQUE INDEX members_user ON members (user_id, organization_id);
 CREATE UNIQUE INDEX members_external ON members (organization_id, external_id) WHERE external_id <> '' AND state <> 'deleted';
 CREATE INDEX members_organization ON members (organization_id, id);
 CREATE INDEX members_noted ON members (organization_id, id) WHERE details <> '';
+CREATE INDEX members_elsewhere ON members (home_id, id) WHERE home_id <> 0 AND home_id <> organization_id;
 
 CREATE TABLE roles (
   id BIGINT PRIMARY KEY,
@@ -159,6 +163,7 @@ CREATE TABLE role_assignments (
   organization_id BIGINT NOT NULL,
   member_id BIGINT NOT NULL,
   user_id BIGINT NOT NULL,
+  home_id BIGINT NOT NULL,
   role_id BIGINT NOT NULL REFERENCES roles (id),
   source TEXT NOT NULL
 );
@@ -166,6 +171,7 @@ CREATE UNIQUE INDEX role_assignments_once ON role_assignments (user_id, organiza
 CREATE INDEX role_assignments_organization ON role_assignments (organization_id, id);
 CREATE INDEX role_assignments_member ON role_assignments (member_id, id);
 CREATE INDEX role_assignments_role ON role_assignments (role_id, id);
+CREATE INDEX role_assignments_elsewhere ON role_assignments (home_id, id) WHERE home_id <> 0 AND home_id <> organization_id;
 
 CREATE TABLE invitations (
   id BIGINT PRIMARY KEY,
@@ -175,6 +181,7 @@ CREATE TABLE invitations (
   updated_at BIGINT NOT NULL,
   organization_id BIGINT NOT NULL REFERENCES organizations (id),
   user_id BIGINT NOT NULL,
+  home_id BIGINT NOT NULL,
   email TEXT NOT NULL,
   email_key TEXT NOT NULL,
   inviter TEXT NOT NULL,
@@ -190,6 +197,7 @@ CREATE TABLE invitations (
 CREATE UNIQUE INDEX invitations_ticket ON invitations (ticket_hash);
 CREATE INDEX invitations_organization ON invitations (organization_id, id);
 CREATE INDEX invitations_user ON invitations (user_id, id) WHERE user_id <> 0;
+CREATE INDEX invitations_elsewhere ON invitations (home_id, id) WHERE home_id <> 0 AND home_id <> organization_id;
 
 CREATE TABLE domains (
   id BIGINT PRIMARY KEY,
@@ -282,6 +290,7 @@ CREATE TABLE user_grants (
   updated_at BIGINT NOT NULL,
   organization_id BIGINT NOT NULL REFERENCES organizations (id),
   user_id BIGINT NOT NULL,
+  home_id BIGINT NOT NULL,
   project_id BIGINT NOT NULL,
   project_organization_id BIGINT NOT NULL REFERENCES organizations (id),
   grant_id BIGINT NOT NULL,
@@ -293,6 +302,7 @@ CREATE INDEX user_grants_organization ON user_grants (organization_id, id);
 CREATE INDEX user_grants_project ON user_grants (project_id, id);
 CREATE INDEX user_grants_project_owner ON user_grants (project_organization_id, id);
 CREATE INDEX user_grants_grant ON user_grants (grant_id, id) WHERE grant_id <> 0;
+CREATE INDEX user_grants_elsewhere ON user_grants (home_id, id) WHERE home_id <> 0 AND home_id <> organization_id;
 
 CREATE TABLE administrators (
   id BIGINT PRIMARY KEY,
@@ -303,6 +313,7 @@ CREATE TABLE administrators (
   organization_id BIGINT NOT NULL,
   granted_id BIGINT NOT NULL,
   user_id BIGINT NOT NULL,
+  home_id BIGINT NOT NULL,
   scope TEXT NOT NULL,
   object_id BIGINT NOT NULL,
   roles TEXT NOT NULL
@@ -312,6 +323,7 @@ CREATE INDEX administrators_organization ON administrators (organization_id, id)
 CREATE INDEX administrators_granted ON administrators (granted_id, id) WHERE granted_id <> 0;
 CREATE INDEX administrators_user ON administrators (user_id, id);
 CREATE INDEX administrators_object ON administrators (object_id, id);
+CREATE INDEX administrators_elsewhere ON administrators (home_id, id) WHERE home_id <> 0 AND home_id <> organization_id;
 
 CREATE TABLE applications (
   id BIGINT PRIMARY KEY,
