@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+// A comparison is an operation with both of its sides.
+type comparison struct {
+	operation
+	served   sample
+	bare     sample
+	raw      sample
+	ratios   []float64 // CPU of the server to CPU of the bare handler, by repetition
+	rawRatio []float64 // CPU of server and database to CPU of the raw statements and database
+}
+
+// ratio is the median over the repetitions.
+func (c comparison) ratio() float64 { return median(c.ratios) }
+
+// turns say how long and how often each side has its turn.
+type turns struct {
+	repetitions int
+	length      time.Duration // of a turn of the server
+}
+
+// compare lets server, bare handler and raw statements take turns.
+func (b *bench) compare(s *server, w *worker, o operation) (c comparison, err error) {
+	c.operation = o
+	one := o.next(number.Add(1))
+	first, err := s.good(one)
+	if err != nil {
+		return c, fmt.Errorf("%s, %s: %w", o.group, o.name, err)
+	}
+	if err := b.bare.repeat(first); err != nil {
+		return c, err
+	}
+	for range b.turns.repetitions {
+		bare, err := b.bare.load(b.turns.length/2, always(one))
+		if err != nil {
+			return c, err
+		}
+		database := s.databaseCPU()
+		served, err := s.load(b.turns.length, o.next)
+		if err != nil {
+			return c, fmt.Errorf("%s, %s: %w", o.group, o.name, err)
+		}
+		served.database = s.databaseCPU() - database
+		c.bare.add(bare)
+		c.served.add(served)
+		c.ratios = append(c.ratios, share(served.perRequest(), bare.perRequest()))
+		if o.raw == "" {
+			continue
+		}
+		raw, err := b.rawTurn(s, w, o)
+		if err != nil {
+			return c, err
+		}
+		c.raw.add(raw)
+		c.rawRatio = append(c.rawRatio, share(
+			(served.cpu+served.database)/time.Duration(served.requests), (raw.cpu+raw.database)/time.Duration(raw.requests)))
+	}
+	return c, nil
+}
+
+// rawTurn does the same without a server. Members need users who are none yet.
+func (b *bench) rawTurn(s *server, w *worker, o operation) (sample, error) {
+	t := task{Do: o.raw, Least: b.turns.length / 2}
+	if o.raw == "add member" {
+		const enough = 1500
+		if _, err := w.do(s.engine, task{Do: "create user", Count: enough}); err != nil {
+			return sample{}, err
+		}
+		t = task{Do: o.raw, Count: enough}
+	}
+	return w.do(s.engine, t)
+}
+
+func share(a, b time.Duration) float64 {
+	if b <= 0 {
+		return 0
+	}
+	return float64(a) / float64(b)
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// A bench is one run.
+type bench struct {
+	binary   string
+	folder   string
+	engines  []string
+	only     *regexp.Regexp
+	profiles string // where to write profiles instead of measuring, or ""
+	bare     *target
+	turns    turns
+
+	largest  int           // members of the largest organization that is deleted
+	purges   int           // how often each size is deleted
+	calm     time.Duration // of writes at a steady rate
+	starting int           // how often the server is started
+}
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run plays one of the roles that this program starts itself in, or measures.
+func run(args []string) error {
+	if len(args) > 0 {
+		switch args[0] {
+		case "bare":
+			return runBare()
+		case "worker":
+			return runWorker(args[1], args[2])
+		case "profiled":
+			return runProfiled(args[1], args[2])
+		}
+	}
+	return measure(args)
+}
+
+func measure(args []string) error {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	engines := flags.String("engines", "sqlite,postgres", "`databases` to measure")
+	quick := flags.Bool("quick", false, "fewer and shorter turns and a smaller organization: a look, not a result")
+	only := flags.String("only", "", "measure only what matches this `expression`: operations, deletion, foreground, start")
+	binary := flags.String("binary", filepath.Join("bin", "guildhall"), "the stripped `program` to measure")
+	markdown := flags.String("markdown", "", "write the tables into this `document`, between its two marks")
+	profiles := flags.String("profile", "", "measure nothing; write profiles of the operations to this `folder`")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil
+		}
+		return err
+	}
+	b := &bench{binary: *binary, profiles: *profiles, turns: turns{7, time.Second}, largest: 100_000, purges: 5, calm: 5 * time.Second, starting: 9}
+	if *quick {
+		b.turns, b.largest, b.purges, b.calm, b.starting = turns{3, 400 * time.Millisecond}, 40_000, 1, 3*time.Second, 3
+	}
+	b.engines = strings.Split(*engines, ",")
+	var err error
+	if b.only, err = regexp.Compile("(?i)" + *only); err != nil {
+		return err
+	}
+	var out report
+	if err := b.everything(&out); err != nil {
+		return err
+	}
+	if *markdown == "" {
+		return nil
+	}
+	return out.write(*markdown)
+}
+
+// everything measures engine by engine and prints tables as they are ready.
+func (b *bench) everything(out *report) (err error) {
+	if b.folder, err = os.MkdirTemp("", "guildhall-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.folder)
+	if err := os.Chmod(b.folder, 0o755); err != nil { // PostgreSQL may run as another user
+		return err
+	}
+	if out.machine, err = b.machine(); err != nil {
+		return err
+	}
+	if b.bare, err = startBare(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.bare.stop()) }()
+	fmt.Println(out.machine)
+	for _, name := range b.engines {
+		r, err := b.engine(name)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		out.engines = append(out.engines, r)
+		fmt.Print(r.text())
+	}
+	return nil
+}
+
+// engine measures everything on one engine.
+func (b *bench) engine(name string) (r engineReport, err error) {
+	e := engine{name: "SQLite", folder: filepath.Join(b.folder, name)}
+	if err := os.MkdirAll(e.folder, 0o755); err != nil {
+		return r, err
+	}
+	raw := engine{name: "SQLite", folder: filepath.Join(e.folder, "raw")}
+	switch name {
+	case "sqlite":
+	case "postgres":
+		e.name, raw.name = "PostgreSQL", "PostgreSQL"
+		if e.cluster, err = startPostgres(e.folder); err != nil {
+			return r, err
+		}
+		defer e.cluster.stop()
+		if e.database, err = e.cluster.create("served"); err != nil {
+			return r, err
+		}
+		if raw.database, err = e.cluster.create("raw"); err != nil {
+			return r, err
+		}
+	default:
+		return r, errors.New("no such database: give sqlite or postgres")
+	}
+	if err := raw.run(b.binary, "migrate"); err != nil {
+		return r, err
+	}
+	return b.served(e, raw)
+}
