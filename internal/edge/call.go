@@ -105,10 +105,15 @@ func validForm(form url.Values) bool {
 	return true
 }
 
-// Bearer gives the token of an Authorization header (RFC 6750 section 2.1); the
-// scheme is compared without regard to case.
+// Bearer gives the token of the Authorization header (RFC 6750 section 2.1); the
+// scheme is compared without regard to case. Two such headers are none: what
+// stands before this server may have looked at the other one.
 func Bearer(r *http.Request) (token string, ok bool) {
-	scheme, token, found := strings.Cut(r.Header.Get("Authorization"), " ")
+	sent := r.Header.Values("Authorization")
+	if len(sent) != 1 {
+		return "", false
+	}
+	scheme, token, found := strings.Cut(sent[0], " ")
 	token = strings.TrimSpace(token)
 	return token, found && strings.EqualFold(scheme, "Bearer") && token != ""
 }

@@ -58,7 +58,7 @@ const (
 // allows nothing.
 func (a *API) Authenticate(r *http.Request) (access.Actor, error) {
 	project, secret, ok := r.BasicAuth()
-	if !ok || project == "" || secret == "" {
+	if !ok || project == "" || secret == "" || len(r.Header.Values("Authorization")) > 1 {
 		return access.Actor{}, access.ErrUnauthenticated
 	}
 	p, err := a.Credentials.Client(r.Context(), project, secret, Scheme)
