@@ -216,8 +216,11 @@ func tables() []table {
 			return id.For(r.ID, k).Decimal(i)
 		}, trutoCredential},
 		{"native", (&native.API{}).Routes(), placeholderKind, func(r realm.Realm, k id.Kind, i id.ID) string {
+			if k == id.Realm {
+				return "rlm_" + id.For(id.None, k).Base62(i) // realms belong to none
+			}
 			return map[id.Kind]string{id.Organization: "org_", id.User: "usr_", id.Member: "mem_", id.Role: "rol_", id.Invitation: "inv_",
-				id.Domain: "dom_", id.Key: "key_", id.Realm: "rlm_", id.Deletion: "del_"}[k] + id.For(r.ID, k).Base62(i)
+				id.Domain: "dom_", id.Key: "key_", id.Deletion: "del_"}[k] + id.For(r.ID, k).Base62(i)
 		}, nativeCredential},
 	}
 }
