@@ -62,6 +62,9 @@ const (
 	KeyWrite Permission = "key:write"
 
 	EventRead Permission = "event:read"
+
+	HoldRead  Permission = "hold:read"
+	HoldWrite Permission = "hold:write"
 )
 
 // All lists every permission of the domain.
@@ -75,7 +78,7 @@ func All() []Permission {
 		InvitationRead, InvitationWrite, DomainRead, DomainWrite,
 		ProjectRead, ProjectWrite, ProjectDelete,
 		GrantRead, GrantWrite, GrantDelete, AdministratorRead, AdministratorWrite,
-		ApplicationRead, ApplicationWrite, KeyRead, KeyWrite, EventRead,
+		ApplicationRead, ApplicationWrite, KeyRead, KeyWrite, EventRead, HoldRead, HoldWrite,
 	}
 }
 

@@ -257,6 +257,9 @@ func (s *Service) RemoveMember(ctx context.Context, by access.Actor, organizatio
 		if _, err := tx.Organizations().Hold(ctx, organization); err != nil {
 			return err
 		}
+		if err := tx.Free(ctx, organization); err != nil {
+			return err
+		}
 		m, err := tx.Members().Find(ctx, query.Is("organization_id", organization), query.Is("user_id", user))
 		if err != nil {
 			return err

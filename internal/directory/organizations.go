@@ -25,7 +25,7 @@ func (s *Service) CreateOrganization(ctx context.Context, by access.Actor, o Org
 	if derived {
 		o.Slug = slugOf(o.Name)
 	}
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return o, err
 	}
 	err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
@@ -149,7 +149,7 @@ func (s *Service) updateOrganization(ctx context.Context, by access.Actor, i id.
 		if o.Name != before.Name && before.DisplayName == before.Name {
 			o.DisplayName = o.Name // one name for people, spelled in two places
 		}
-		if err := o.check(); err != nil {
+		if err := o.Check(); err != nil {
 			return err
 		}
 		if err := tx.Organizations().Update(ctx, &o); err != nil {
@@ -235,8 +235,8 @@ func freeSlug(ctx context.Context, tx Tx, slug string) (string, error) {
 	return "", ErrSlugTaken
 }
 
-// check validates what every organization must keep to, whoever wrote it.
-func (o *Organization) check() error {
+// Check validates what every organization must keep to, whoever wrote it.
+func (o *Organization) Check() error {
 	switch {
 	case o.State != Active && o.State != Suspended:
 		return fault.Invalidf("state", "the state must be active or suspended")

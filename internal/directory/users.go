@@ -31,7 +31,7 @@ func (s *Service) CreateUser(ctx context.Context, by access.Actor, n NewUser) (U
 	}
 	u.Scope = u.Home
 	u.defaults()
-	if err := u.check(); err != nil {
+	if err := u.Check(); err != nil {
 		return u, err
 	}
 	err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
@@ -161,7 +161,7 @@ func updateUser(ctx context.Context, tx Tx, by access.Actor, i id.ID, change fun
 		return u, err
 	}
 	u.Stamp, u.Alias, u.Home, u.Scope, u.Kind = before.Stamp, before.Alias, before.Home, before.Scope, before.Kind
-	if err := u.check(); err != nil {
+	if err := u.Check(); err != nil {
 		return u, err
 	}
 	if err := tx.Users().Update(ctx, &u); err != nil {
@@ -222,7 +222,8 @@ func (s *Service) DeleteUser(ctx context.Context, by access.Actor, i id.ID, opts
 	return d, err
 }
 
-func (u *User) check() error {
+// Check validates what every user must keep to, whoever wrote it.
+func (u *User) Check() error {
 	switch {
 	case u.Kind != Human && u.Kind != Machine:
 		return fault.Invalidf("kind", "the kind must be human or machine")

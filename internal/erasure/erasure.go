@@ -26,8 +26,9 @@ type State string
 
 // The states, in order.
 const (
-	Grace    State = "grace" // can still be undone
-	Queued   State = "queued"
+	Grace    State = "grace"  // can still be undone
+	Held     State = "held"   // a hold keeps it from being purged
+	Queued   State = "queued" // about to be purged
 	Purging  State = "purging"
 	Purged   State = "purged"
 	Restored State = "restored"
@@ -47,6 +48,9 @@ type Deletion struct {
 	Step         int64          // index into the plan
 	Cursor       id.ID          // the last row done in this step
 	Done         map[string]int // rows by "effect kind", counted once
+	Paused       bool           // an operator stopped the purge
+	Fingerprint  string         // of the preview it was asked for with, or ""
+	StartedAt    time.Time      // of the purge
 	PurgedAt     time.Time
 }
 
@@ -56,6 +60,9 @@ type Options struct {
 	Grace   time.Duration // 0 purges at once
 	Reason  string
 	Version int64 // refuse as stale unless the object has this version; 0 asks nothing
+	// Fingerprint is that of a preview: the deletion is refused as stale when
+	// anything in the organization changed since; "" asks nothing.
+	Fingerprint string
 }
 
 // Queue is the part of a transaction that condemns things.
@@ -63,20 +70,25 @@ type Queue interface {
 	// Condemn writes the tombstone of d.Subject, the deletion and the job that
 	// will purge it. From the commit on the subject does not exist, its names
 	// are free and its ID is never used again. It fails with ErrProtected when
-	// the subject may not be deleted.
+	// the subject may not be deleted, with ErrHeld when a hold is on it or on its
+	// home, and with ErrChanged when d.Fingerprint is not of this moment.
 	Condemn(ctx context.Context, d *Deletion) error
+	// Free fails with ErrHeld when a hold is on the organization.
+	Free(ctx context.Context, organization id.ID) error
 }
 
 // The facts this package reports.
 var (
 	ErrDeletionNotFound = fault.New(fault.NotFound, "deletion_not_found", "", "the deletion does not exist")
 	ErrProtected        = fault.New(fault.Forbidden, "organization_protected", "", "the organization is protected against deletion")
+	ErrHeld             = fault.New(fault.Forbidden, "legal_hold", "", "a legal hold forbids the deletion")         // detail: []Hold
+	ErrChanged          = fault.New(fault.Stale, "preview_stale", "", "the organization changed since the preview") // detail: []Change
 	ErrDefault          = fault.New(fault.Precondition, "organization_is_default", "", "the default organization of a realm cannot be deleted")
 )
 
 // Deletion is the deletion that o asks for.
 func (o Options) Deletion(kind id.Kind, subject, organization id.ID, by string, now time.Time) Deletion {
-	d := Deletion{Kind: kind, Subject: subject, Organization: organization, Users: o.Users, State: Queued, RequestedBy: by, Reason: o.Reason}
+	d := Deletion{Kind: kind, Subject: subject, Organization: organization, Users: o.Users, State: Queued, RequestedBy: by, Reason: o.Reason, Fingerprint: o.Fingerprint}
 	if d.Users == "" {
 		d.Users = Erase
 	}

@@ -2,8 +2,11 @@ package erasure
 
 import (
 	"context"
+	"time"
 
 	"guildhall/internal/access"
+	"guildhall/internal/event"
+	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
 )
@@ -11,36 +14,58 @@ import (
 // Tx is what Service asks of a transaction on one realm.
 type Tx interface {
 	Deletions() query.Objects[Deletion]
+	Holds() query.Objects[Hold]
+	Receipts() query.Objects[Receipt]
+	// Unpurged fails with ErrSubjectNotFound unless the organization, or the user
+	// when one is named, still has its row, deleted or not.
+	Unpurged(ctx context.Context, organization, user id.ID) error
+	// Revive takes the tombstone off the subject of d. Names that others took
+	// meanwhile are an ErrConflicts, unless r gives new ones.
+	Revive(ctx context.Context, d Deletion, r Renames) error
+	// Hasten makes the purge of d due now.
+	Hasten(ctx context.Context, d Deletion) error
+	// Census counts what the end of an organization would do.
+	Census(ctx context.Context, organization id.ID, users Users) (Census, error)
+	// Changes lists what happened in an organization behind an event.
+	Changes(ctx context.Context, organization, after id.ID) ([]Change, error)
+	event.Log
 }
 
 // Store runs functions in transactions on a realm.
 type Store interface {
 	View(ctx context.Context, realm id.ID, fn func(Tx) error) error
+	Update(ctx context.Context, realm id.ID, fn func(Tx) error) error
 }
 
-// A Service tells how far deletions have come.
-type Service struct{ Store Store }
+// A Service looks into the future of a deletion, watches it, stops it and undoes it.
+type Service struct {
+	Store Store
+	Now   func() time.Time
+}
+
+// ErrSubjectNotFound is an organization or user that does not exist any more.
+var ErrSubjectNotFound = fault.New(fault.NotFound, "subject_not_found", "", "there is no such organization or user")
 
 // Deletion returns a deletion.
 func (s *Service) Deletion(ctx context.Context, by access.Actor, i id.ID) (d Deletion, err error) {
-	if !by.CanSomewhere(access.OrganizationDelete) {
-		return d, access.ErrPermissionMissing.With(access.OrganizationDelete)
-	}
 	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
 		d, err = tx.Deletions().Get(ctx, i)
 		return err
 	})
-	if err == nil && !by.Can(access.OrganizationDelete, owner(d)...) {
-		return Deletion{}, ErrDeletionNotFound
-	}
-	return d, err
+	return d, allowed(by, d, err)
 }
 
-func owner(d Deletion) []id.ID {
-	if d.Organization == id.None {
-		return nil
+// allowed turns err into what the actor may know of a deletion.
+func allowed(by access.Actor, d Deletion, err error) error {
+	switch {
+	case !by.CanSomewhere(access.OrganizationDelete):
+		return access.ErrPermissionMissing.With(access.OrganizationDelete)
+	case err != nil:
+		return err
+	case !by.Can(access.OrganizationDelete, owners(d.Organization)...):
+		return ErrDeletionNotFound
 	}
-	return []id.ID{d.Organization}
+	return nil
 }
 
 // Deletions lists the deletions the actor may see.
@@ -57,4 +82,51 @@ func (s *Service) Deletions(ctx context.Context, by access.Actor, q query.Query)
 		return err
 	})
 	return page, err
+}
+
+// Pause stops a purge, or keeps one from beginning, until it is resumed.
+func (s *Service) Pause(ctx context.Context, by access.Actor, i id.ID) (Deletion, error) {
+	return s.change(ctx, by, i, func(tx Tx, d *Deletion) (string, error) {
+		if d.State == Purged || d.State == Restored {
+			return "", ErrOver
+		}
+		d.Paused = true
+		return "deletion.paused", nil
+	})
+}
+
+// Resume lets a paused purge go on.
+func (s *Service) Resume(ctx context.Context, by access.Actor, i id.ID) (Deletion, error) {
+	return s.change(ctx, by, i, func(tx Tx, d *Deletion) (string, error) {
+		if d.State == Purged || d.State == Restored {
+			return "", ErrOver
+		}
+		d.Paused = false
+		if d.State == Grace && s.Now().Before(d.GraceUntil) {
+			return "deletion.resumed", nil
+		}
+		return "deletion.resumed", tx.Hasten(ctx, *d)
+	})
+}
+
+// change locks a deletion that the actor may see, and writes what f makes of it
+// with the event that f names.
+func (s *Service) change(ctx context.Context, by access.Actor, i id.ID, f func(Tx, *Deletion) (string, error)) (d Deletion, err error) {
+	err = s.Store.Update(ctx, by.Realm, func(tx Tx) error {
+		d, err = tx.Deletions().Lock(ctx, i)
+		if err = allowed(by, d, err); err != nil {
+			return err
+		}
+		what, err := f(tx, &d)
+		if err != nil {
+			return err
+		}
+		if err := tx.Deletions().Update(ctx, &d); err != nil {
+			return err
+		}
+		_, err = tx.Append(ctx, event.Event{Type: what, Actor: by.Subject, Organization: d.Organization, Kind: d.Kind, Subject: d.Subject,
+			Data: map[string]any{"deletion": d.ID.String()}})
+		return err
+	})
+	return d, err
 }

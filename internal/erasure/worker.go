@@ -19,6 +19,7 @@ type Job struct {
 type Progress struct {
 	Rows     int
 	Finished bool // the purge is complete
+	Waiting  bool // it may not go on now: paused, held, or within its grace
 }
 
 // ErrLost is a lease that went to another node; the work goes on there.
@@ -33,6 +34,8 @@ type Purger interface {
 	Claim(ctx context.Context) (job Job, ok bool, err error)
 	// Batch removes about limit rows.
 	Batch(ctx context.Context, job Job, limit int) (Progress, error)
+	// Seal signs the receipt of a finished purge into the ledger and ends the job.
+	Seal(ctx context.Context, job Job) error
 	// Release gives the lease up, so that another deletion has its turn.
 	Release(ctx context.Context, job Job, failure error) error
 	// Wake delivers when a job may have become due in this process.
@@ -107,6 +110,9 @@ func (w *Worker) work(ctx context.Context, job Job, limit *int) error {
 			w.Observe(p.Rows, took)
 		}
 		if p.Finished {
+			return w.Purger.Seal(ctx, job)
+		}
+		if p.Waiting {
 			return nil
 		}
 		switch {

@@ -76,6 +76,8 @@ const (
 	Origin            Kind = 25
 	Email             Kind = 26
 	Permission        Kind = 27
+	Hold              Kind = 28
+	Receipt           Kind = 29
 )
 
 var kindNames = map[Kind]string{
@@ -84,6 +86,7 @@ var kindNames = map[Kind]string{
 	ProjectGrant: "project_grant", UserGrant: "user_grant", Administrator: "administrator", Application: "application", Key: "key",
 	IntegratedAccount: "integrated_account", Event: "event", Deletion: "deletion", Job: "job", Credential: "credential",
 	SigningKey: "signing_key", Connection: "connection", Session: "session", Origin: "origin", Email: "email", Permission: "permission",
+	Hold: "hold", Receipt: "receipt",
 }
 
 // String is the name of the kind in events, counts and receipts.

@@ -61,10 +61,17 @@ func NewServices(db *store.DB) Services {
 		Projects:    &project.Service{Store: store.For[project.Tx](db), Now: time.Now},
 		Credentials: &credential.Service{Store: store.For[credential.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now, Hasher: credential.NewHasher()},
 		Tokens:      &token.Service{Store: store.SigningKeys{DB: db}, Now: time.Now},
-		Erasure:     &erasure.Service{Store: store.For[erasure.Tx](db)},
+		Erasure:     &erasure.Service{Store: store.For[erasure.Tx](db), Now: time.Now},
 		Realms:      &realm.Service{Store: store.Realms{DB: db}},
 		Replays:     store.Replays{DB: db},
 	}
+}
+
+// Purger does the work of purges, and signs their receipts.
+func (s Services) Purger() store.Purger {
+	return store.Purger{DB: s.DB, Signer: func(ctx context.Context, realm id.ID) (func([]byte) (string, error), error) {
+		return s.Tokens.Signer(ctx, realm, erasure.ReceiptType)
+	}}
 }
 
 type listening struct {
@@ -237,7 +244,7 @@ func (s *Server) ownOrigins() (origins []string) {
 func (s *Server) work() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	worker := &erasure.Worker{Purger: store.Purger{DB: s.DB}, Log: s.Log, Observe: s.metrics.batch}
+	worker := &erasure.Worker{Purger: s.Purger(), Log: s.Log, Observe: s.metrics.batch}
 	for _, run := range []func(context.Context){worker.Run, s.prepareKeys, s.sweep} {
 		s.wait.Add(1)
 		go func() {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -13,7 +14,11 @@ import (
 )
 
 // Purger does the work of purges on a database; see erasure.Purger.
-type Purger struct{ DB *DB }
+type Purger struct {
+	DB *DB
+	// Signer gives what signs the receipts of a realm: see token.Service.Signer.
+	Signer func(ctx context.Context, realm id.ID) (sign func(payload []byte) (string, error), err error)
+}
 
 const purgeLease = 5 * time.Second
 
@@ -76,14 +81,36 @@ func (p Purger) Release(ctx context.Context, job erasure.Job, failure error) err
 		run, reason = run.Add(5*time.Second), failure.Error()
 	}
 	return p.DB.update(ctx, job.Realm, true, func(tx *Tx) error {
-		_, err := tx.q.exec(ctx, "UPDATE jobs SET lease_until = 0, holder = '', run_at = $1, last_error = $2 WHERE id = $3 AND holder = $4",
+		_, err := tx.q.exec(ctx, `UPDATE jobs SET lease_until = 0, holder = '', last_error = $2,
+			run_at = CASE WHEN run_at > $1 THEN run_at ELSE $1 END WHERE id = $3 AND holder = $4`,
 			[]any{micros(run), reason, int64(job.Deletion), p.DB.holder})
 		return err
 	})
 }
 
+// usualRate is the rows a second that are assumed until a purge was seen.
+const usualRate = 20_000
+
+// purgeRate is what purges of this process did lately, in rows a second.
+func (db *DB) purgeRate() float64 {
+	if r := math.Float64frombits(db.rate.Load()); r > 0 {
+		return r
+	}
+	return usualRate
+}
+
+// measured moves the rate towards that of one batch.
+func (db *DB) measured(rows int, took time.Duration) {
+	if rows < 100 || took <= 0 {
+		return
+	}
+	db.rate.Store(math.Float64bits(db.purgeRate()*0.95 + float64(rows)/took.Seconds()*0.05))
+}
+
 // Batch takes the next rows of a deletion through its plan.
 func (p Purger) Batch(ctx context.Context, job erasure.Job, limit int) (done erasure.Progress, err error) {
+	start := time.Now()
+	defer func() { p.DB.measured(done.Rows, time.Since(start)) }()
 	err = p.DB.update(ctx, job.Realm, true, func(tx *Tx) error {
 		done = erasure.Progress{}
 		n, err := affected(tx.q.exec(ctx, "UPDATE jobs SET lease_until = $1 WHERE id = $2 AND holder = $3",
@@ -94,21 +121,62 @@ func (p Purger) Batch(ctx context.Context, job erasure.Job, limit int) (done era
 		if n == 0 {
 			return erasure.ErrLost
 		}
-		d, err := tx.Deletions().Get(ctx, job.Deletion)
+		d, err := tx.Deletions().Lock(ctx, job.Deletion)
 		if err != nil {
 			return err
 		}
-		if err := tx.advance(ctx, &d, limit, &done); err != nil {
+		if d.State == erasure.Purged { // the process ended before the receipt was signed
+			done.Finished = true
+			return nil
+		}
+		next, err := tx.obstacle(ctx, &d)
+		switch {
+		case err != nil:
 			return err
+		case !next.IsZero():
+			done.Waiting = true
+			if _, err := tx.q.exec(ctx, "UPDATE jobs SET run_at = $1 WHERE id = $2", []any{micros(next), int64(job.Deletion)}); err != nil {
+				return err
+			}
+		default:
+			if err := tx.advance(ctx, &d, limit, &done); err != nil {
+				return err
+			}
 		}
 		return tx.Deletions().Update(ctx, &d)
 	})
 	return done, err
 }
 
+// again is when a purge that may not go on is looked at next. Whatever ends an
+// obstacle makes it due at once, so this is only for what nobody ends.
+const again = time.Minute
+
+// obstacle says until when the purge has to wait, and puts the deletion into the
+// state that tells so; the zero time lets it go on.
+func (tx *Tx) obstacle(ctx context.Context, d *erasure.Deletion) (time.Time, error) {
+	err := tx.free(ctx, d.Organization, personOf(d))
+	switch {
+	case errors.Is(err, erasure.ErrHeld):
+		d.State = erasure.Held
+		return tx.now.Add(again), nil
+	case err != nil:
+		return time.Time{}, err
+	case d.Paused:
+		return tx.now.Add(again), nil
+	case tx.now.Before(d.GraceUntil) && d.StartedAt.IsZero():
+		d.State = erasure.Grace
+		return d.GraceUntil, nil
+	}
+	return time.Time{}, nil
+}
+
 // advance walks the plan until limit rows are done or the plan ends.
 func (tx *Tx) advance(ctx context.Context, d *erasure.Deletion, limit int, done *erasure.Progress) error {
 	d.State = erasure.Purging
+	if d.StartedAt.IsZero() {
+		d.StartedAt = tx.now
+	}
 	if d.Done == nil {
 		d.Done = map[string]int{}
 	}
@@ -209,7 +277,8 @@ func (tx *Tx) buryRows(ctx context.Context, table string, kind id.Kind, where st
 	return nil
 }
 
-// bury removes the subject's own row, leaves its tombstone and ends the job.
+// bury removes the subject's own row and leaves its tombstone. The job stays for
+// the receipt to be signed.
 func (tx *Tx) bury(ctx context.Context, d *erasure.Deletion) error {
 	table := map[id.Kind]string{id.Organization: "organizations", id.User: "users"}[d.Kind]
 	subject := []any{int64(d.Subject)}
@@ -217,9 +286,6 @@ func (tx *Tx) bury(ctx context.Context, d *erasure.Deletion) error {
 		return err
 	}
 	if _, err := tx.q.exec(ctx, "DELETE FROM "+table+" WHERE id = $1", subject); err != nil {
-		return err
-	}
-	if _, err := tx.q.exec(ctx, "DELETE FROM jobs WHERE id = $1", []any{int64(d.ID)}); err != nil {
 		return err
 	}
 	d.Done[string(erasure.Remove)+" "+d.Kind.String()]++

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"guildhall/internal/fault"
@@ -42,6 +43,7 @@ type DB struct {
 	ids      *id.Generator
 	holder   string // names this process in leases
 	kick     chan struct{}
+	rate     atomic.Uint64 // of purges, rows a second, as a float's bits
 }
 
 // Open opens a database. Its schema must be the one this program knows, or older

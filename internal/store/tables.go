@@ -309,9 +309,39 @@ var deletions = &table[erasure.Deletion]{
 	name: "deletions", kind: id.Deletion, missing: erasure.ErrDeletionNotFound,
 	stamp: func(d *erasure.Deletion) *directory.Stamp { return &d.Stamp },
 	columns: []string{"kind", "subject_id", "organization_id", "users", "state", "grace_until", "requested_by", "reason",
-		"step", "position", "done", "purged_at"},
+		"step", "position", "done", "paused", "fingerprint", "started_at", "purged_at"},
 	bind: func(d *erasure.Deletion) []any {
 		return []any{&kindOf{&d.Kind}, num(&d.Subject), num(&d.Organization), (*string)(&d.Users), (*string)(&d.State), at(&d.GraceUntil),
-			&d.RequestedBy, &d.Reason, &d.Step, num(&d.Cursor), doc(&d.Done), at(&d.PurgedAt)}
+			&d.RequestedBy, &d.Reason, &d.Step, num(&d.Cursor), doc(&d.Done), &d.Paused, &d.Fingerprint, at(&d.StartedAt), at(&d.PurgedAt)}
 	},
+}
+
+var holds = &table[erasure.Hold]{
+	name: "holds", kind: id.Hold, missing: erasure.ErrHoldNotFound,
+	stamp:   func(h *erasure.Hold) *directory.Stamp { return &h.Stamp },
+	columns: []string{"organization_id", "user_id", "reason", "placed_by", "until_at", "released_at", "released_by"},
+	bind: func(h *erasure.Hold) []any {
+		return []any{num(&h.Organization), num(&h.User), &h.Reason, &h.PlacedBy, at(&h.Until), at(&h.ReleasedAt), &h.ReleasedBy}
+	},
+}
+
+var receipts = &table[erasure.Receipt]{
+	name: "receipts", kind: id.Receipt, missing: erasure.ErrNoReceipt,
+	stamp:   func(r *erasure.Receipt) *directory.Stamp { return &r.Stamp },
+	columns: []string{"number", "deletion_id", "previous", "hash", "jws"},
+	bind: func(r *erasure.Receipt) []any {
+		return []any{&r.Number, num(&r.Deletion), &r.Previous, &r.Hash, &r.JWS}
+	},
+}
+
+// The dead: what was deleted and is not purged, to be restored.
+var (
+	deadOrganizations = dead(organizations)
+	deadUsers         = dead(users)
+)
+
+func dead[T any](t *table[T]) *table[T] {
+	d := *t
+	d.alive = t.name + ".deleted_at <> 0"
+	return &d
 }

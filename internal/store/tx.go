@@ -78,6 +78,11 @@ func (tx *Tx) Deletions() query.Objects[erasure.Deletion] {
 	return objects[erasure.Deletion]{deletions, tx}
 }
 
+func (tx *Tx) Holds() query.Objects[erasure.Hold] { return objects[erasure.Hold]{holds, tx} }
+func (tx *Tx) Receipts() query.Objects[erasure.Receipt] {
+	return objects[erasure.Receipt]{receipts, tx}
+}
+
 // Append writes an event.
 func (tx *Tx) Append(ctx context.Context, e event.Event) (event.Event, error) {
 	i, err := tx.db.ids.New()
@@ -130,11 +135,12 @@ var errCondemned = fault.New(fault.Internal, "unknown_deletion", "", "this kind 
 // Condemn writes a tombstone, the deletion and its job; see erasure.Queue. What
 // it does is independent of the size of the subject.
 func (tx *Tx) Condemn(ctx context.Context, d *erasure.Deletion) error {
-	var err error
-	switch d.Kind {
-	case id.Organization:
+	err := tx.free(ctx, d.Organization, personOf(d))
+	switch {
+	case err != nil:
+	case d.Kind == id.Organization:
 		err = tx.condemnOrganization(ctx, d)
-	case id.User:
+	case d.Kind == id.User:
 		err = tx.mark(ctx, "UPDATE users SET deleted_at = $1, version = version + 1 WHERE realm_id = $2 AND id = $3 AND deleted_at = 0",
 			directory.ErrUserNotFound, micros(tx.now), int64(tx.realm), int64(d.Subject))
 	default:
@@ -168,6 +174,9 @@ func (tx *Tx) condemnOrganization(ctx context.Context, d *erasure.Deletion) erro
 	}
 	if isDefault {
 		return erasure.ErrDefault
+	}
+	if err := tx.unchanged(ctx, d); err != nil {
+		return err
 	}
 	if err := tx.mark(ctx, `UPDATE organizations SET deleted_at = $1, users_fate = $2, version = version + 1
 		WHERE realm_id = $3 AND id = $4 AND deleted_at = 0`, directory.ErrOrganizationNotFound,

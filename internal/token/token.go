@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -26,7 +27,7 @@ import (
 type Key struct {
 	ID        id.ID
 	Realm     id.ID
-	Algorithm string // "ES256" or "RS256"
+	Algorithm string // "ES256", "RS256", or "EdDSA" for receipts
 	KID       string
 	Private   []byte // PKCS #8
 	CreatedAt time.Time
@@ -62,9 +63,16 @@ type Service struct {
 	Now   func() time.Time
 
 	mu       sync.RWMutex
-	signers  map[id.ID]jose.Signer
+	signers  map[purpose]jose.Signer
 	public   map[string]verifier
 	verified map[[sha256.Size]byte]Verified
+}
+
+// A purpose names a signer.
+type purpose struct {
+	realm     id.ID
+	algorithm string
+	kind      jose.ContentType // the "typ" of what is signed
 }
 
 type verifier struct {
@@ -86,7 +94,7 @@ const maxVerified = 20_000
 // Issue signs claims as a JWT with the realm's ES256 key (RFC 7518 section 3.4).
 // It sets iat, exp and jti; all other claims are the caller's.
 func (s *Service) Issue(ctx context.Context, realm id.ID, claims map[string]any, life time.Duration) (string, error) {
-	signer, err := s.signer(ctx, realm)
+	signer, err := s.signer(ctx, purpose{realm, "ES256", "JWT"})
 	if err != nil {
 		return "", err
 	}
@@ -104,14 +112,30 @@ func newID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-func (s *Service) signer(ctx context.Context, realm id.ID) (jose.Signer, error) {
+// Signer gives what signs payloads of a kind with the realm's Ed25519 key
+// (RFC 8037), as a JWS in compact serialization. It needs no database any more.
+func (s *Service) Signer(ctx context.Context, realm id.ID, kind string) (func(payload []byte) (string, error), error) {
+	signer, err := s.signer(ctx, purpose{realm, "EdDSA", jose.ContentType(kind)})
+	if err != nil {
+		return nil, err
+	}
+	return func(payload []byte) (string, error) {
+		signed, err := signer.Sign(payload)
+		if err != nil {
+			return "", err
+		}
+		return signed.CompactSerialize()
+	}, nil
+}
+
+func (s *Service) signer(ctx context.Context, p purpose) (jose.Signer, error) {
 	s.mu.RLock()
-	signer := s.signers[realm]
+	signer := s.signers[p]
 	s.mu.RUnlock()
 	if signer != nil {
 		return signer, nil
 	}
-	k, err := s.ensure(ctx, realm, "ES256")
+	k, err := s.ensure(ctx, p.realm, p.algorithm)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +143,7 @@ func (s *Service) signer(ctx context.Context, realm id.ID) (jose.Signer, error) 
 	if err != nil {
 		return nil, err
 	}
-	opts := (&jose.SignerOptions{}).WithType("JWT").WithHeader("kid", k.KID)
+	opts := (&jose.SignerOptions{}).WithType(p.kind).WithHeader("kid", k.KID)
 	signer, err = jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.Algorithm), Key: private}, opts)
 	if err != nil {
 		return nil, err
@@ -127,9 +151,9 @@ func (s *Service) signer(ctx context.Context, realm id.ID) (jose.Signer, error) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.signers == nil {
-		s.signers = map[id.ID]jose.Signer{}
+		s.signers = map[purpose]jose.Signer{}
 	}
-	s.signers[realm] = signer
+	s.signers[p] = signer
 	return signer, nil
 }
 
@@ -154,9 +178,12 @@ func (s *Service) ensure(ctx context.Context, realm id.ID, algorithm string) (Ke
 func generate(algorithm string) ([]byte, error) {
 	var private any
 	var err error
-	if algorithm == "RS256" {
+	switch algorithm {
+	case "RS256":
 		private, err = rsa.GenerateKey(rand.Reader, 2048)
-	} else {
+	case "EdDSA":
+		_, private, err = ed25519.GenerateKey(rand.Reader)
+	default:
 		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	}
 	if err != nil {
@@ -168,7 +195,7 @@ func generate(algorithm string) ([]byte, error) {
 // Prepare makes the keys that a realm is to publish. It takes up to half a
 // second for RS256, so call it off the path of requests.
 func (s *Service) Prepare(ctx context.Context, realm id.ID) error {
-	for _, algorithm := range []string{"ES256", "RS256"} {
+	for _, algorithm := range []string{"ES256", "EdDSA", "RS256"} {
 		if _, err := s.ensure(ctx, realm, algorithm); err != nil {
 			return err
 		}
@@ -208,6 +235,8 @@ func publicKey(k Key) (any, error) {
 		return &p.PublicKey, nil
 	case *rsa.PrivateKey:
 		return &p.PublicKey, nil
+	case ed25519.PrivateKey:
+		return p.Public(), nil
 	}
 	return nil, ErrKeyNotFound
 }

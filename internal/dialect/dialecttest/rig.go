@@ -34,6 +34,7 @@ type Rig struct {
 	Credentials *credential.Service
 	Tokens      *token.Service
 	Erasure     *erasure.Service
+	Purger      store.Purger
 	Realms      *realm.Service
 	Replays     store.Replays
 	Edge        *edge.Edge
@@ -52,9 +53,6 @@ func On(t testing.TB, address string) *Rig {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	stopped := make(chan struct{})
-	worker := erasure.Worker{Purger: store.Purger{DB: db}, Log: log}
-	go func() { defer close(stopped); worker.Run(ctx) }()
-	t.Cleanup(func() { stop(); <-stopped; db.Close() })
 
 	r := &Rig{
 		DB:          db,
@@ -62,11 +60,17 @@ func On(t testing.TB, address string) *Rig {
 		Projects:    &project.Service{Store: store.For[project.Tx](db), Now: time.Now},
 		Credentials: &credential.Service{Store: store.For[credential.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now, Hasher: credential.NewHasher()},
 		Tokens:      &token.Service{Store: store.SigningKeys{DB: db}, Now: time.Now},
-		Erasure:     &erasure.Service{Store: store.For[erasure.Tx](db)},
+		Erasure:     &erasure.Service{Store: store.For[erasure.Tx](db), Now: time.Now},
 		Realms:      &realm.Service{Store: store.Realms{DB: db}},
 		Replays:     store.Replays{DB: db},
 		Edge:        &edge.Edge{Log: log, Cursors: &edge.Cursors{Key: []byte("a key for the cursors of tests")}},
 	}
+	r.Purger = store.Purger{DB: db, Signer: func(ctx context.Context, i id.ID) (func([]byte) (string, error), error) {
+		return r.Tokens.Signer(ctx, i, erasure.ReceiptType)
+	}}
+	worker := erasure.Worker{Purger: r.Purger, Log: log}
+	go func() { defer close(stopped); worker.Run(ctx) }()
+	t.Cleanup(func() { stop(); <-stopped; db.Close() })
 	r.Realm = r.NewRealm(t, "Test")
 	r.System = access.System(r.Realm.ID)
 	return r

@@ -57,7 +57,8 @@ CREATE TABLE organizations (
   public TEXT NOT NULL,
   private TEXT NOT NULL,
   deleted_at BIGINT NOT NULL DEFAULT 0,
-  users_fate TEXT NOT NULL DEFAULT ''
+  users_fate TEXT NOT NULL DEFAULT '',
+  revived_at BIGINT NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX organizations_slug ON organizations (realm_id, slug_key) WHERE deleted_at = 0;
 CREATE UNIQUE INDEX organizations_external ON organizations (realm_id, external_id) WHERE deleted_at = 0 AND external_id <> '';
@@ -93,7 +94,8 @@ CREATE TABLE users (
   details TEXT NOT NULL,
   public TEXT NOT NULL,
   private TEXT NOT NULL,
-  deleted_at BIGINT NOT NULL DEFAULT 0
+  deleted_at BIGINT NOT NULL DEFAULT 0,
+  revived_at BIGINT NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX users_email ON users (realm_id, scope_id, email_key, connection) WHERE email_key <> '' AND deleted_at = 0 AND state <> 'deleted';
 CREATE UNIQUE INDEX users_username ON users (realm_id, scope_id, username_key, connection) WHERE username_key <> '' AND deleted_at = 0 AND state <> 'deleted';
@@ -426,10 +428,45 @@ CREATE TABLE deletions (
   step BIGINT NOT NULL,
   position BIGINT NOT NULL,
   done TEXT NOT NULL,
+  paused BOOLEAN NOT NULL,
+  fingerprint TEXT NOT NULL,
+  started_at BIGINT NOT NULL,
   purged_at BIGINT NOT NULL
 );
 CREATE INDEX deletions_realm ON deletions (realm_id, id);
 CREATE INDEX deletions_subject ON deletions (subject_id, id);
+
+CREATE TABLE holds (
+  id BIGINT PRIMARY KEY,
+  realm_id BIGINT NOT NULL,
+  version BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  organization_id BIGINT NOT NULL,
+  user_id BIGINT NOT NULL,
+  reason TEXT NOT NULL,
+  placed_by TEXT NOT NULL,
+  until_at BIGINT NOT NULL,
+  released_at BIGINT NOT NULL,
+  released_by TEXT NOT NULL
+);
+CREATE INDEX holds_organization ON holds (organization_id, id);
+CREATE INDEX holds_user ON holds (user_id, id);
+
+CREATE TABLE receipts (
+  id BIGINT PRIMARY KEY,
+  realm_id BIGINT NOT NULL,
+  version BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  number BIGINT NOT NULL,
+  deletion_id BIGINT NOT NULL,
+  previous TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  jws TEXT NOT NULL
+);
+CREATE UNIQUE INDEX receipts_number ON receipts (realm_id, number);
+CREATE UNIQUE INDEX receipts_deletion ON receipts (deletion_id);
 
 CREATE TABLE tombstones (
   id BIGINT PRIMARY KEY,

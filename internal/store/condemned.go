@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"guildhall/internal/directory"
+	"guildhall/internal/erasure"
+	"guildhall/internal/id"
+)
+
+// personOf is the user that a deletion is about, or none.
+func personOf(d *erasure.Deletion) id.ID {
+	if d.Kind == id.User {
+		return d.Subject
+	}
+	return id.None
+}
+
+const standing = "released_at = 0 AND (until_at = 0 OR until_at > $3)"
+
+// free fails when a hold stands on an organization, on a user, or, for the
+// organization as a whole, on one of the users at home there.
+func (tx *Tx) free(ctx context.Context, organization, user id.ID) error {
+	where := "realm_id = $1 AND organization_id = $2 AND organization_id <> 0 AND " + standing
+	args := []any{int64(tx.realm), int64(organization), micros(tx.now)}
+	if user != id.None {
+		where = "realm_id = $1 AND (organization_id = $2 AND organization_id <> 0 AND user_id = 0 OR user_id = $4) AND " + standing
+		args = append(args, int64(user))
+	}
+	found, err := scanAll(ctx, tx.q, "SELECT "+holds.selected()+" FROM holds WHERE "+where+" ORDER BY id LIMIT 100", args,
+		func(h *erasure.Hold) []any { return objects[erasure.Hold]{t: holds}.destinations(h) })
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	return erasure.ErrHeld.With(found)
+}
+
+// Free fails when a hold stands on an organization; see erasure.Queue.
+func (tx *Tx) Free(ctx context.Context, organization id.ID) error {
+	return tx.free(ctx, organization, id.None)
+}
+
+// unchanged compares the fingerprint that a deletion requires with this moment.
+// The organization's row is locked: whoever wrote into it has committed.
+func (tx *Tx) unchanged(ctx context.Context, d *erasure.Deletion) error {
+	if d.Fingerprint == "" {
+		return nil
+	}
+	last, ok := erasure.ParseFingerprint(d.Subject, d.Fingerprint)
+	if !ok {
+		return erasure.ErrChanged
+	}
+	changes, err := tx.Changes(ctx, d.Subject, last)
+	if err != nil || len(changes) == 0 {
+		return err
+	}
+	return erasure.ErrChanged.With(changes)
+}
+
+// Changes counts the events in an organization behind one of them, by type.
+func (tx *Tx) Changes(ctx context.Context, organization, after id.ID) ([]erasure.Change, error) {
+	return scanAll(ctx, tx.q, `SELECT type, count(*) FROM events WHERE organization_id = $1 AND id > $2 AND realm_id = $3
+		GROUP BY type ORDER BY type`, []any{int64(organization), int64(after), int64(tx.realm)},
+		func(c *erasure.Change) []any { return []any{&c.Event, &c.Times} })
+}
+
+// Unpurged fails unless the row is still there, deleted or not.
+func (tx *Tx) Unpurged(ctx context.Context, organization, user id.ID) error {
+	text, i := "SELECT 1 FROM organizations WHERE realm_id = $1 AND id = $2", organization
+	if user != id.None {
+		text, i = "SELECT 1 FROM users WHERE realm_id = $1 AND id = $2", user
+	}
+	var one int
+	err := scanOne(ctx, tx.q, text+tx.suffix(tx.db.engine.hold), []any{int64(tx.realm), int64(i)}, &one)
+	if errors.Is(err, errNoRow) {
+		return erasure.ErrSubjectNotFound
+	}
+	return err
+}
+
+// Hasten makes a purge due now.
+func (tx *Tx) Hasten(ctx context.Context, d erasure.Deletion) error {
+	tx.condemned = true
+	_, err := tx.q.exec(ctx, "UPDATE jobs SET run_at = $1 WHERE id = $2 AND realm_id = $3", []any{micros(tx.now), int64(d.ID), int64(tx.realm)})
+	return err
+}
+
+// Revive takes the tombstone off; see erasure.Tx.
+func (tx *Tx) Revive(ctx context.Context, d erasure.Deletion, r erasure.Renames) error {
+	var err error
+	table := "organizations"
+	if d.Kind == id.User {
+		table = "users"
+		err = tx.reviveUser(ctx, d, r)
+	} else {
+		err = tx.reviveOrganization(ctx, d, r)
+	}
+	if err != nil {
+		return err
+	}
+	revived := micros(tx.now) // keys from before it are dead
+	if r.Keys {
+		revived = 0
+	}
+	fate := ""
+	if d.Kind == id.Organization {
+		fate = ", users_fate = ''"
+	}
+	n, err := affected(tx.q.exec(ctx, "UPDATE "+table+" SET deleted_at = 0, revived_at = $1"+fate+" WHERE realm_id = $2 AND id = $3 AND deleted_at <> 0",
+		[]any{revived, int64(tx.realm), int64(d.Subject)}))
+	if err != nil {
+		return tx.raced(err)
+	}
+	if n == 0 {
+		return erasure.ErrSubjectNotFound
+	}
+	_, err = tx.q.exec(ctx, "DELETE FROM jobs WHERE id = $1 AND realm_id = $2", []any{int64(d.ID), int64(tx.realm)})
+	return err
+}
+
+// raced names the conflict of a name that was taken between the look and the write.
+func (tx *Tx) raced(err error) error {
+	if what, ok := tx.db.engine.taken(err); ok {
+		return erasure.ErrConflicts.With([]erasure.Conflict{{Field: what}})
+	}
+	return err
+}
+
+func (tx *Tx) reviveOrganization(ctx context.Context, d erasure.Deletion, r erasure.Renames) error {
+	graves := objects[directory.Organization]{deadOrganizations, tx}
+	o, err := graves.Lock(ctx, d.Subject)
+	if err != nil {
+		return err
+	}
+	o.Name, o.Slug, o.ExternalID = or(r.Name, o.Name), or(r.Slug, o.Slug), or(r.ExternalID, o.ExternalID)
+	if err := o.Check(); err != nil {
+		return err
+	}
+	names := []name{{"slug", "slug_key", directory.Fold(o.Slug), o.Slug}, {"external_id", "external_id", o.ExternalID, o.ExternalID}}
+	if o.NameClaimed {
+		names = append(names, name{"name", "name_key", directory.Fold(o.Name), o.Name})
+	}
+	if err := tx.conflicts(ctx, "organizations", "deleted_at = 0 AND realm_id = $2", int64(tx.realm), names); err != nil {
+		return err
+	}
+	return graves.Update(ctx, &o)
+}
+
+func (tx *Tx) reviveUser(ctx context.Context, d erasure.Deletion, r erasure.Renames) error {
+	graves := objects[directory.User]{deadUsers, tx}
+	u, err := graves.Lock(ctx, d.Subject)
+	if err != nil {
+		return err
+	}
+	if u.Home != id.None {
+		if _, err := tx.Organizations().Hold(ctx, u.Home); err != nil {
+			return err
+		}
+	}
+	u.Email, u.Username, u.ExternalID = or(r.Email, u.Email), or(r.Username, u.Username), or(r.ExternalID, u.ExternalID)
+	if err := u.Check(); err != nil {
+		return err
+	}
+	names := []name{
+		{"email", "email_key", directory.Fold(u.Email), u.Email}, {"username", "username_key", directory.Fold(u.Username), u.Username},
+		{"external_id", "external_id", u.ExternalID, u.ExternalID},
+	}
+	if err := tx.conflicts(ctx, "users", "deleted_at = 0 AND state <> 'deleted' AND scope_id = $2", int64(u.Scope), names); err != nil {
+		return err
+	}
+	return graves.Update(ctx, &u)
+}
+
+func or(s, otherwise string) string {
+	if s != "" {
+		return s
+	}
+	return otherwise
+}
+
+// A name is a value that one living object at most can have.
+type name struct{ field, column, key, value string }
+
+// conflicts lists the names that the living have taken.
+func (tx *Tx) conflicts(ctx context.Context, table, among string, scope int64, names []name) error {
+	var taken []erasure.Conflict
+	for _, n := range names {
+		if n.key == "" {
+			continue
+		}
+		var one int
+		err := scanOne(ctx, tx.q, "SELECT 1 FROM "+table+" WHERE "+n.column+" = $1 AND "+among+" LIMIT 1", []any{n.key, scope}, &one)
+		switch {
+		case err == nil:
+			taken = append(taken, erasure.Conflict{Field: n.field, Value: n.value})
+		case !errors.Is(err, errNoRow):
+			return err
+		}
+	}
+	if len(taken) > 0 {
+		return erasure.ErrConflicts.With(taken)
+	}
+	return nil
+}
