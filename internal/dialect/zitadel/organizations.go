@@ -259,6 +259,9 @@ func (a *API) remove(c *call, i id.ID) (directory.Deletion, error) {
 		return directory.Deletion{}, errRemoveSystem
 	}
 	d, err := a.Directory.DeleteOrganization(c, c.Actor, i, erasure.Options{Users: erasure.Erase})
+	if err == nil { // where the native API tells how far the deletion has come
+		c.wire.Header.Set("Guildhall-Deletion-Id", "del_"+id.For(c.Actor.Realm, id.Deletion).Base62(d.Deletion.ID))
+	}
 	return d, instead(err, directory.ErrOrganizationNotFound, errRemoveUnknown)
 }
 

@@ -56,7 +56,7 @@ func (a *API) userMethods() []wire.Endpoint {
 	}
 }
 
-// A profileV1 message is one of the several of the first generation.
+// A profileMessage is one of the several of the first generation.
 type profileMessage interface {
 	GetFirstName() string
 	GetLastName() string

@@ -47,16 +47,6 @@ func (a *API) userV2Methods() []wire.Endpoint {
 	}
 }
 
-var errOrgMissing = &refusal{codes.InvalidArgument, "COMMA-095xh8fll1", "Organisation is missing"}
-
-// optional gives the value of a field that may be absent.
-func optional[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
-	}
-	return v
-}
-
 func profileV2(p *user.SetHumanProfile) profile {
 	return profile{
 		first: p.GetGivenName(), last: p.GetFamilyName(), nick: p.GetNickName(), display: p.GetDisplayName(),
@@ -324,7 +314,7 @@ func set[T any](to *T, given *T) {
 	}
 }
 
-// A passwordMessage is the new password of one of the messages.
+// newPassword reads the password of a message and hashes it; "" is none.
 func (a *API) newPassword(c *call, p *user.SetPassword) (hash string, change bool, err error) {
 	switch {
 	case p == nil:
