@@ -220,6 +220,15 @@ func startDev(engine, data, database string, flags ...string) (*Server, error) {
 	return s, nil
 }
 
+// dev is startDev for a server of one test's own, which does not outlive it.
+func dev(t *testing.T, engine, data, database string, flags ...string) *Server {
+	t.Helper()
+	s, err := startDev(engine, data, database, flags...)
+	must(t, err)
+	t.Cleanup(func() { must(t, s.process.stop()) })
+	return s
+}
+
 // awaitReady polls for a credentials file that this process wrote: an older one may name ports of someone else.
 func (s *Server) awaitReady(began time.Time) error {
 	path := s.credentialsPath()
@@ -231,7 +240,7 @@ func (s *Server) awaitReady(began time.Time) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 		info, err := os.Stat(path)
-		if err != nil || info.ModTime().Before(began.Add(-time.Second)) {
+		if err != nil || info.ModTime().Before(began) {
 			continue
 		}
 		raw, err := os.ReadFile(path)
@@ -250,7 +259,7 @@ func (s *Server) credentialsPath() string {
 }
 
 func ready(origin string) bool {
-	response, err := http.Get(origin + "/readyz")
+	response, err := plain.Get(origin + "/readyz")
 	if err != nil {
 		return false
 	}
