@@ -23,6 +23,7 @@ import (
 	org "github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/org/v2"
 	orgbeta "github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/org/v2beta"
 	projectv2 "github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/project/v2"
+	"github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/system"
 	user "github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/user/v2"
 
 	"guildhall/internal/credential"
@@ -59,6 +60,7 @@ func services() []protoreflect.ServiceDescriptor {
 		admin.File_zitadel_admin_proto.Services().Get(0),
 		management.File_zitadel_management_proto.Services().Get(0),
 		auth.File_zitadel_auth_proto.Services().Get(0),
+		system.File_zitadel_system_proto.Services().Get(0),
 		org.File_zitadel_org_v2_org_service_proto.Services().Get(0),
 		orgbeta.File_zitadel_org_v2beta_org_service_proto.Services().Get(0),
 		user.File_zitadel_user_v2_user_service_proto.Services().Get(0),

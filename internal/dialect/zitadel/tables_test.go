@@ -37,7 +37,7 @@ func TestEveryKindOfFailureHasACode(t *testing.T) {
 }
 
 // public are the methods that need no token.
-var public = []string{"/zitadel.admin.v1.AdminService/Healthz", "/zitadel.management.v1.ManagementService/Healthz", "/zitadel.auth.v1.AuthService/Healthz"}
+var public = []string{"/zitadel.admin.v1.AdminService/Healthz", "/zitadel.management.v1.ManagementService/Healthz", "/zitadel.auth.v1.AuthService/Healthz", "/zitadel.system.v1.SystemService/Healthz"}
 
 func served() (all []*wire.Method) {
 	for _, m := range new(API).table().Methods() {

@@ -105,7 +105,7 @@ func TestNativeGRPCAnswersUnimplemented(t *testing.T) {
 	if _, err := session.NewSessionServiceClient(c).CreateSession(w.as("owner"), &session.CreateSessionRequest{}); status.Code(err) != codes.Unimplemented {
 		t.Errorf("a service that is not served: %v", err)
 	}
-	if _, err := admin.NewAdminServiceClient(c).GetDomainPolicy(w.as("owner"), &admin.GetDomainPolicyRequest{}); status.Code(err) != codes.Unimplemented {
+	if _, err := admin.NewAdminServiceClient(c).GetLoginPolicy(w.as("owner"), &admin.GetLoginPolicyRequest{}); status.Code(err) != codes.Unimplemented {
 		t.Errorf("a method that is not served: %v", err)
 	}
 }

@@ -44,6 +44,7 @@ func (a *API) userV2Methods() []wire.Endpoint {
 			return &user.UnlockUserResponse{Details: d}, err
 		}),
 		method(user.UserService_DeleteUser_FullMethodName, a.deleteUser),
+		method(user.UserService_SetPassword_FullMethodName, a.setPassword),
 	}
 }
 
@@ -85,7 +86,10 @@ func personV2(h humanMessage, chosenID, username string) (person, error) {
 // addTo adds a user to an organization, with metadata.
 func (a *API) addTo(c *call, organization id.ID, n *directory.NewUser, metadata []directory.Entry) (directory.User, error) {
 	n.Home = organization
-	u, err := a.Directory.CreateUser(c, c.Actor, *n)
+	u, err := directory.User{}, c.unissued(id.User, n.Alias)
+	if err == nil {
+		u, err = a.Directory.CreateUser(c, c.Actor, *n)
+	}
 	if err == nil && len(metadata) > 0 {
 		_, err = a.Directory.SetEntries(c, c.Actor, directory.Owner{User: u.ID}, metadata)
 	}
@@ -312,24 +316,6 @@ func set[T any](to *T, given *T) {
 	if given != nil {
 		*to = *given
 	}
-}
-
-// newPassword reads the password of a message and hashes it; "" is none.
-func (a *API) newPassword(c *call, p *user.SetPassword) (hash string, change bool, err error) {
-	switch {
-	case p == nil:
-		return "", false, nil
-	case p.GetCurrentPassword() != "" || p.GetVerificationCode() != "":
-		return "", false, status.Error(codes.Unimplemented, "verifying a password before it is changed not implemented")
-	case p.GetHashedPassword() != nil:
-		hash = p.GetHashedPassword().GetHash()
-		if hash == "" || hash[0] != '$' || len(hash) > 500 {
-			return "", false, errHash
-		}
-		return hash, p.GetHashedPassword().GetChangeRequired(), nil
-	}
-	hash, err = a.Credentials.HashPassword(c, p.GetPassword().GetPassword())
-	return hash, p.GetPassword().GetChangeRequired(), err
 }
 
 // amend changes a user and, where one is given, its password.
