@@ -142,18 +142,11 @@ func (a *API) createUser(c *call, q *user.CreateUserRequest) (*user.CreateUserRe
 func (a *API) addHumanUserV2(c *call, q *user.AddHumanUserRequest) (*user.AddHumanUserResponse, error) {
 	organization := c.Organization
 	if domain := q.GetOrganization().GetOrgDomain(); domain != "" {
-		owners, err := a.organizationsOf(c, comparison{text: domain})
+		o, err := a.organizationAt(c, domain)
 		if err != nil {
 			return nil, err
 		}
-		page, err := a.Directory.Organizations(c, access.System(c.Actor.Realm), query.Query{Where: []query.Condition{owners}, Limit: 1})
-		if err != nil {
-			return nil, err
-		}
-		if len(page.Items) == 0 {
-			return nil, errOrgUnknown
-		}
-		organization = page.Items[0].ID
+		organization = o.ID
 		if err := c.require("user.write", organization); err != nil {
 			return nil, err
 		}
