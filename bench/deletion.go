@@ -42,8 +42,11 @@ func (b *bench) deletions(s *server, raw engine) (r deletionReport, err error) {
 	return r, nil
 }
 
+// largeOnes is how many of the largest organizations a repetition deletes.
+const largeOnes = 2
+
 func (b *bench) deletionsOnce(s *server, w *worker, r *deletionReport) error {
-	large, err := s.seed(b.binary, 1, b.largest)
+	large, err := s.seed(b.binary, largeOnes, b.largest)
 	if err != nil {
 		return err
 	}
@@ -51,27 +54,29 @@ func (b *bench) deletionsOnce(s *server, w *worker, r *deletionReport) error {
 	if err != nil {
 		return err
 	}
-	for _, size := range r.sizes[:2] {
-		small, err := s.seed(b.binary, 3, size)
-		if err != nil {
-			return err
-		}
-		for _, o := range small {
-			if _, err := b.end(s, o, size, r); err != nil {
+	var purge sample
+	for _, organization := range large {
+		for _, size := range r.sizes[:2] {
+			small, err := s.seed(b.binary, 2, size)
+			if err != nil {
 				return err
 			}
+			for _, o := range small {
+				if _, err := b.end(s, o, size, r); err != nil {
+					return err
+				}
+			}
 		}
+		if purge, err = b.end(s, organization, b.largest, r); err != nil {
+			return err
+		}
+		purge.requests = cascade.requests // the same rows
+		r.purge.add(purge)
+		r.toCascade = append(r.toCascade, share(cascade.cpu+cascade.database, purge.cpu+purge.database))
+		r.toBatches = append(r.toBatches, share(batches.cpu+batches.database, purge.cpu+purge.database))
 	}
-	purge, err := b.end(s, large[0], b.largest, r)
-	if err != nil {
-		return err
-	}
-	purge.requests = cascade.requests // the same rows
 	r.cascade.add(cascade)
 	r.batches.add(batches)
-	r.purge.add(purge)
-	r.toCascade = append(r.toCascade, share(cascade.cpu+cascade.database, purge.cpu+purge.database))
-	r.toBatches = append(r.toBatches, share(batches.cpu+batches.database, purge.cpu+purge.database))
 	return nil
 }
 

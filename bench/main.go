@@ -65,7 +65,7 @@ func measure(args []string) error {
 	}
 	b := &bench{binary: *binary, profiles: *profiles, turns: turns{7, time.Second}, largest: 100_000, purges: 5, calm: 5 * time.Second, starting: 9}
 	if *quick {
-		b.turns, b.largest, b.purges, b.calm, b.starting = turns{3, 400 * time.Millisecond}, 40_000, 1, 3*time.Second, 3
+		b.turns, b.largest, b.purges, b.calm, b.starting = turns{3, 400 * time.Millisecond}, 50_000, 1, 3*time.Second, 3
 	}
 	b.engines = strings.Split(*engines, ",")
 	var err error

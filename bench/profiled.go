@@ -41,18 +41,41 @@ func runProfiled(data, database string) error {
 	return s.Close()
 }
 
-// profile writes profiles of an operation: of the CPU, and of what is allocated.
-func (b *bench) profile(s *server, o operation) error {
-	name := strings.NewReplacer(" ", "-", ",", "").Replace(strings.ToLower(s.engine.name + "-" + o.group + "-" + o.name))
+// profile writes profiles of something that goes on for longer than that takes:
+// of the CPU, and of what is allocated.
+func (b *bench) profile(s *server, what string, load func() error) error {
+	name := strings.NewReplacer(" ", "-", ",", "").Replace(strings.ToLower(s.engine.name + "-" + what))
 	failed := make(chan error, 1)
 	go func() { failed <- s.saveProfile("/cpu?seconds=5", filepath.Join(b.profiles, name+".cpu")) }()
-	if _, err := s.load(6*time.Second, o.next); err != nil {
+	if err := load(); err != nil {
 		return err
 	}
 	if err := <-failed; err != nil {
 		return err
 	}
 	return s.saveProfile("/allocs", filepath.Join(b.profiles, name+".allocs"))
+}
+
+func (b *bench) profileOperation(s *server, o operation) error {
+	return b.profile(s, o.group+" "+o.name, func() error {
+		_, err := s.load(6*time.Second, o.next)
+		return err
+	})
+}
+
+// profilePurge makes an organization large enough to be purged for a while.
+func (b *bench) profilePurge(s *server) error {
+	large, err := s.seed(b.binary, 1, b.largest)
+	if err != nil {
+		return err
+	}
+	if err := s.analyze(); err != nil {
+		return err
+	}
+	return b.profile(s, "purge", func() error {
+		_, err := b.end(s, large[0], b.largest, &deletionReport{latencies: map[int][]time.Duration{}})
+		return err
+	})
 }
 
 func (s *server) saveProfile(path, file string) error {

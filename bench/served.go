@@ -32,7 +32,13 @@ func (b *bench) served(e, raw engine) (r engineReport, err error) {
 			err = errors.Join(err, s.stop())
 		}
 	}()
-	if err := b.operations(s, raw, &r); err != nil || b.profiles != "" {
+	if err := b.operations(s, raw, &r); err != nil {
+		return r, err
+	}
+	if b.profiles != "" {
+		if b.only.MatchString("purge") {
+			err = b.profilePurge(s)
+		}
 		return r, err
 	}
 	if b.only.MatchString("deletion") {
@@ -100,7 +106,7 @@ func (b *bench) operations(s *server, raw engine, r *engineReport) (err error) {
 		switch {
 		case !b.only.MatchString(o.group + " " + o.name):
 		case b.profiles != "":
-			err = b.profile(s, o)
+			err = b.profileOperation(s, o)
 		default:
 			var c comparison
 			c, err = b.compare(s, w, o)

@@ -104,8 +104,7 @@ func TestDevelopmentCredentialsAreKeptAcrossRestarts(t *testing.T) {
 			must(t, err)
 			must(t, migrate(database))
 		}
-		first, err := startDev(s.Engine, data, database)
-		must(t, err)
+		first := dev(t, s.Engine, data, database)
 		info, err := os.Stat(first.credentialsPath())
 		must(t, err)
 		equal(t, "mode of the credentials", info.Mode().Perm(), 0o600)
@@ -116,8 +115,7 @@ func TestDevelopmentCredentialsAreKeptAcrossRestarts(t *testing.T) {
 		must(t, err)
 		must(t, first.process.stop())
 
-		second, err := startDev(s.Engine, data, database)
-		must(t, err)
+		second := dev(t, s.Engine, data, database)
 		before, after := first.Credentials, second.Credentials
 		for _, c := range []*Credentials{&before, &after} { // only these follow the ports
 			c.HTTP, c.HTTPS, c.Auth0.Domain, c.Auth0.Audience = "", "", "", ""
@@ -134,7 +132,6 @@ func TestDevelopmentCredentialsAreKeptAcrossRestarts(t *testing.T) {
 		must(t, err)
 		must(t, response.Body.Close())
 		equal(t, "HTTPS after the restart", response.StatusCode, http.StatusOK)
-		must(t, second.process.stop())
 	})
 }
 
@@ -179,6 +176,7 @@ func TestAFreshServerPrintsABootstrapTokenThatWorksOnce(t *testing.T) {
 	serve := func() *process {
 		p, err := start("serve", "--data", data, "--listen", address)
 		must(t, err)
+		t.Cleanup(func() { must(t, p.stop()) })
 		for deadline := time.Now().Add(readyWithin); !ready("http://" + address); time.Sleep(20 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("not ready: %s", p.output)
@@ -216,8 +214,7 @@ var bootstrapToken = regexp.MustCompile(`\bgb_[A-Za-z0-9_-]{20,}`)
 
 func TestMetricsHaveAListenerOfTheirOwn(t *testing.T) {
 	address := freePort(t)
-	s, err := startDev("SQLite", filepath.Join(t.TempDir(), "data"), "", "--metrics-listen", address)
-	must(t, err)
+	s := dev(t, "SQLite", filepath.Join(t.TempDir(), "data"), "", "--metrics-listen", address)
 	auth0Wire(t, s).do("GET", "/api/v2/organizations", nil).want(t, http.StatusOK)
 	metrics := caller{t: t, client: plain, origin: "http://" + address, header: http.Header{}}.do("GET", "/metrics", nil).want(t, http.StatusOK)
 	if !bytes.Contains(metrics.body, []byte("# HELP")) {
@@ -232,7 +229,6 @@ func TestMetricsHaveAListenerOfTheirOwn(t *testing.T) {
 		t.Error("the metrics are served on the public listener")
 	}
 	s.call(t).do("GET", "/healthz", nil).want(t, http.StatusOK)
-	must(t, s.process.stop())
 }
 
 func TestCapturedMessagesAreShown(t *testing.T) {

@@ -26,23 +26,28 @@ import (
 type ending struct {
 	how    string
 	ends   bool
-	choice string // of the native API
+	choice string // that the caller adds, where the API leaves one
 }
 
 var endings = []ending{
 	{"Auth0", false, ""}, {"Stytch", true, ""}, {"ZITADEL", true, ""}, {"SSOJet", false, ""}, {"Truto", false, ""},
 	{"native, erasing", true, "?users=erase&grace=0s"}, {"native, detaching", false, "?users=detach&grace=0s"},
+	{"Truto, erasing", true, "&remote_query[users]=erase"},
 }
 
 // end deletes the organization of that name.
 func (e ending) end(t *testing.T, s *Server, speaks map[string]dialect, name string) {
 	t.Helper()
-	if d := speaks[e.how]; d != nil {
-		d.delete(t, d.find(t, name)[0])
-		return
+	via, _, chosen := strings.Cut(e.how, ",")
+	id := speaks[via].find(t, name)[0]
+	switch {
+	case !chosen:
+		speaks[via].delete(t, id)
+	case via == "native":
+		native(t, s).do("DELETE", nativeRoot+"/organizations/"+id+e.choice, nil).want(t, http.StatusAccepted)
+	default:
+		s.call(t).bearer(s.Truto.Token).do("DELETE", trutoOrganizations+"/"+id+trutoQuery(s)+e.choice, nil).want(t, http.StatusOK)
 	}
-	id := speaks["native"].find(t, name)[0]
-	native(t, s).do("DELETE", nativeRoot+"/organizations/"+id+e.choice, nil).want(t, http.StatusAccepted)
 }
 
 // TestUsersAtHomeEndOrStayAsTheDialectPromisesAndGuestsStay deletes organizations with the same three people through every

@@ -28,7 +28,9 @@ type answer struct {
 	asked  string
 }
 
+// plain has a transport of its own, because go-auth0 wraps that of http.DefaultClient with retries.
 var plain = &http.Client{
+	Transport:     &http.Transport{MaxIdleConnsPerHost: 4},
 	Timeout:       30 * time.Second,
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }

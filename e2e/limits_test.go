@@ -11,9 +11,7 @@ import (
 
 // TestEachDialectSaysTooManyRequestsItsOwnWay floods a server that allows few requests, in every dialect.
 func TestEachDialectSaysTooManyRequestsItsOwnWay(t *testing.T) {
-	s, err := startDev("SQLite", filepath.Join(t.TempDir(), "data"), "", "--rate-limit", "4")
-	must(t, err)
-	t.Cleanup(func() { must(t, s.process.stop()) })
+	s := dev(t, "SQLite", filepath.Join(t.TempDir(), "data"), "", "--rate-limit", "4")
 
 	body := flood(t, auth0Wire(t, s), "GET", "/api/v2/organizations")
 	wantAuth0Limits(t, "flood", body)
@@ -46,9 +44,7 @@ func flood(t *testing.T, c caller, method, target string) answer {
 
 // TestGoAuth0WaitsOutTheRateLimit shows that the headers of a refusal make the SDK wait as long as needed, and no longer.
 func TestGoAuth0WaitsOutTheRateLimit(t *testing.T) {
-	s, err := startDev("SQLite", filepath.Join(t.TempDir(), "data"), "", "--rate-limit", "4")
-	must(t, err)
-	t.Cleanup(func() { must(t, s.process.stop()) })
+	s := dev(t, "SQLite", filepath.Join(t.TempDir(), "data"), "", "--rate-limit", "4")
 	m, err := management.New(s.Auth0.Domain, management.WithStaticToken(auth0Token(t, s)), management.WithClient(s.client(t)))
 	must(t, err)
 	for range 10 {

@@ -59,12 +59,13 @@ const (
 	rest  = 5 * time.Second // after a failure
 	least = 8               // rows of a batch
 	most  = 10_000          // rows of a batch
+	first = 64              // rows of the first batch
 )
 
 // Run purges until ctx ends. What it was doing then is picked up by whoever
 // claims the job next.
 func (w *Worker) Run(ctx context.Context) {
-	limit := 64
+	t := tempo{}
 	for ctx.Err() == nil {
 		job, ok, err := w.Purger.Claim(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -74,7 +75,7 @@ func (w *Worker) Run(ctx context.Context) {
 			w.wait(ctx)
 			continue
 		}
-		err = w.work(ctx, job, &limit)
+		err = w.work(ctx, job, &t)
 		if err != nil && !errors.Is(err, ErrLost) && ctx.Err() == nil {
 			w.Log.Error("purge", "deletion", job.Deletion, "error", err)
 		}
@@ -96,12 +97,11 @@ func (w *Worker) wait(ctx context.Context) {
 }
 
 // work does batches for one slice of time. It bounds them by time rather than by
-// rows: limit follows how long the last one took.
-func (w *Worker) work(ctx context.Context, job Job, limit *int) error {
-	pace := w.Purger.Pace()
+// rows.
+func (w *Worker) work(ctx context.Context, job Job, t *tempo) error {
 	for end := time.Now().Add(slice); time.Now().Before(end) && ctx.Err() == nil; {
-		start := time.Now()
-		p, err := w.Purger.Batch(ctx, job, *limit)
+		limit, start := t.rows(w.Purger.Pace()), time.Now()
+		p, err := w.Purger.Batch(ctx, job, limit)
 		if err != nil {
 			return err
 		}
@@ -115,12 +115,28 @@ func (w *Worker) work(ctx context.Context, job Job, limit *int) error {
 		if p.Waiting {
 			return nil
 		}
-		switch {
-		case took > pace:
-			*limit = max(least, *limit*3/4)
-		case p.Rows >= *limit/2 && took < pace*3/4:
-			*limit = min(most, *limit*5/4+1)
+		if p.Rows >= limit/2 { // small ones say little of what a row takes
+			t.learn(p.Rows, took)
 		}
 	}
 	return nil
+}
+
+// A tempo is what one row of a purge takes, as the latest batches had it.
+type tempo struct{ row time.Duration }
+
+// rows is how many fit into a pace.
+func (t *tempo) rows(pace time.Duration) int {
+	if t.row == 0 {
+		return first
+	}
+	return min(max(int(pace/t.row), least), most)
+}
+
+func (t *tempo) learn(rows int, took time.Duration) {
+	each := max(took/time.Duration(rows), 1)
+	if t.row == 0 {
+		t.row = each
+	}
+	t.row = (3*t.row + each) / 4
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // A gate lets one writer through at a time. Whoever waits in the foreground goes
@@ -13,11 +14,22 @@ type gate struct {
 	busy       bool
 	foreground []chan struct{}
 	background []chan struct{}
+	asked      time.Time // when somebody came in the foreground last
+}
+
+// quiet reports whether nobody came in the foreground for a while.
+func (g *gate) quiet(while time.Duration) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return time.Since(g.asked) > while
 }
 
 // enter waits for the gate; leave must follow when it returns nil.
 func (g *gate) enter(ctx context.Context, background bool) error {
 	g.mu.Lock()
+	if !background {
+		g.asked = time.Now()
+	}
 	if !g.busy {
 		g.busy = true
 		g.mu.Unlock()

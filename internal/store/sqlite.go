@@ -20,8 +20,11 @@ const FileName = "guildhall.db"
 // read, and one that moves the write-ahead log into the file in the background.
 type embedded struct {
 	path       string
+	durable    bool // what is acknowledged survives a loss of power
 	gate       gate
-	writer     *statements // on the one writing connection; use only inside the gate
+	conn       *sql.Conn   // the one that writes; use it, and what is on it, only inside the gate
+	writer     *statements // on conn
+	synced     bool        // whether conn waits for the disk at a commit
 	reader     *statements
 	handles    []*sql.DB
 	stop, done chan struct{}
@@ -128,7 +131,7 @@ func openEmbedded(ctx context.Context, folder string, durable bool, log *slog.Lo
 	if !durable {
 		synchronous = "synchronous(NORMAL)"
 	}
-	e := &embedded{path: path, stop: make(chan struct{}), done: make(chan struct{})}
+	e := &embedded{path: path, durable: durable, synced: durable, stop: make(chan struct{}), done: make(chan struct{})}
 	open := func(most int, pragmas ...string) (*sql.DB, error) {
 		db, err := sql.Open("sqlite", sqliteDSN(path, pragmas...))
 		if err != nil {
@@ -143,8 +146,7 @@ func openEmbedded(ctx context.Context, folder string, durable bool, log *slog.Lo
 	if err != nil {
 		return e, fmt.Errorf("open %s: %w", path, err)
 	}
-	conn, err := write.Conn(ctx)
-	if err != nil {
+	if e.conn, err = write.Conn(ctx); err != nil {
 		return e, err
 	}
 	read, err := open(readers, "query_only(1)", "cache_size(-8192)")
@@ -155,7 +157,7 @@ func openEmbedded(ctx context.Context, folder string, durable bool, log *slog.Lo
 	if err != nil {
 		return e, err
 	}
-	e.writer = newStatements(conn)
+	e.writer = newStatements(e.conn)
 	e.reader = newStatements(read)
 	go e.checkpoint(checkpoint, log)
 	return e, nil
@@ -206,6 +208,9 @@ func (e *embedded) update(ctx context.Context, background bool, fn func(querier)
 		return err
 	}
 	defer e.gate.leave()
+	if err := e.sync(ctx, e.durable && !background); err != nil {
+		return err
+	}
 	if _, err := e.writer.exec(ctx, "BEGIN IMMEDIATE", nil); err != nil {
 		return err
 	}
@@ -223,4 +228,23 @@ func (e *embedded) update(ctx context.Context, background bool, fn func(querier)
 	}
 	committed = true
 	return nil
+}
+
+// sync decides whether commits wait for the disk. Those in the background do not:
+// what a loss of power takes of them is done again, and a commit that waits makes
+// all before it durable as well. Waiting would cost a purge, and the writers
+// behind each of its batches, far more than the batch itself.
+func (e *embedded) sync(ctx context.Context, wait bool) error {
+	if e.synced == wait {
+		return nil
+	}
+	pragma := "PRAGMA synchronous = NORMAL"
+	if wait {
+		pragma = "PRAGMA synchronous = FULL"
+	}
+	_, err := e.conn.ExecContext(ctx, pragma) // works when it is prepared, so never kept
+	if err == nil {
+		e.synced = wait
+	}
+	return err
 }

@@ -23,6 +23,7 @@ import (
 	org "github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/org/v2"
 	orgbeta "github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/org/v2beta"
 	projectv2 "github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/project/v2"
+	"github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/system"
 	user "github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/user/v2"
 
 	"guildhall/internal/credential"
@@ -59,6 +60,7 @@ func services() []protoreflect.ServiceDescriptor {
 		admin.File_zitadel_admin_proto.Services().Get(0),
 		management.File_zitadel_management_proto.Services().Get(0),
 		auth.File_zitadel_auth_proto.Services().Get(0),
+		system.File_zitadel_system_proto.Services().Get(0),
 		org.File_zitadel_org_v2_org_service_proto.Services().Get(0),
 		orgbeta.File_zitadel_org_v2beta_org_service_proto.Services().Get(0),
 		user.File_zitadel_user_v2_user_service_proto.Services().Get(0),
@@ -104,12 +106,13 @@ type callKey struct{}
 // method makes the endpoint of a method.
 func method[Q, R proto.Message](path string, f func(*call, Q) (R, error)) wire.Endpoint {
 	return wire.Unary(path, func(ctx context.Context, q Q) (R, error) {
-		c, ok := ctx.Value(callKey{}).(*call)
-		if !ok {
-			c = &call{}
+		// What a query of the admission left running may still look at the
+		// context of the admitted call, so that one is not changed.
+		c := call{Context: ctx}
+		if admitted, ok := ctx.Value(callKey{}).(*call); ok {
+			c.caller, c.wire = admitted.caller, admitted.wire
 		}
-		c.Context = ctx
-		return f(c, q)
+		return f(&c, q)
 	})
 }
 
@@ -131,7 +134,11 @@ func (a *API) endpoints() []wire.Endpoint {
 // descriptors take some milliseconds to read, which a start need not wait for.
 func (a *API) table() *wire.Server {
 	a.start.Do(func() {
-		server, err := wire.New(wire.Config{Admit: a.admit, Status: failure, Done: a.done}, services(), a.endpoints()...)
+		config := wire.Config{Admit: a.admit, Status: failure, Done: a.done}
+		if a.edge != nil {
+			config.Limit = int(a.edge.MaxBody)
+		}
+		server, err := wire.New(config, services(), a.endpoints()...)
 		if err != nil {
 			panic(fmt.Sprintf("zitadel: %v", err)) // a mistake in the table; every test of this package finds it
 		}

@@ -3,6 +3,7 @@ package zitadel
 import (
 	"strings"
 	"sync"
+	"time"
 
 	"guildhall/internal/access"
 	"guildhall/internal/directory"
@@ -21,6 +22,22 @@ func aliasOf(chosen string) string {
 	}
 	return scheme + ":" + chosen
 }
+
+// unissued refuses a chosen id that this server may have given to an object of the
+// realm, or may give to one yet: it is, was, or will be somebody else's, and what
+// still refers to that one must never reach the new object. Nothing in a realm is
+// older than the realm, so that the smaller ids of what was brought along from
+// elsewhere can be kept.
+func (c *call) unissued(kind id.Kind, alias string) error {
+	i, ours := id.For(c.Actor.Realm, kind).ParseDecimal(strings.TrimPrefix(alias, scheme+":"))
+	if ours && i.Time().After(c.Actor.Realm.Time().Add(-clockSkew)) {
+		return directory.ErrIDTaken
+	}
+	return nil
+}
+
+// clockSkew is more than the clocks of two nodes ever differ.
+const clockSkew = 24 * time.Hour
 
 // spell writes an id: the one its creator chose here, or the decimal form.
 func spell(realm id.ID, kind id.Kind, i id.ID, alias string) string {

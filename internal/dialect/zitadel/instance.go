@@ -10,6 +10,8 @@ import (
 	"github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/auth"
 	"github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/instance"
 	"github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/management"
+	"github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/policy"
+	"github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/system"
 
 	"guildhall/internal/access"
 	"guildhall/internal/dialect/zitadel/wire"
@@ -30,6 +32,17 @@ func (a *API) instanceMethods() []wire.Endpoint {
 		}),
 		method(auth.AuthService_Healthz_FullMethodName, func(*call, *auth.HealthzRequest) (*auth.HealthzResponse, error) {
 			return &auth.HealthzResponse{}, nil
+		}),
+		method(system.SystemService_Healthz_FullMethodName, func(*call, *system.HealthzRequest) (*system.HealthzResponse, error) {
+			return &system.HealthzResponse{}, nil
+		}),
+		method(admin.AdminService_GetDomainPolicy_FullMethodName, func(c *call, _ *admin.GetDomainPolicyRequest) (*admin.GetDomainPolicyResponse, error) {
+			p, err := a.domainPolicy(c)
+			return &admin.GetDomainPolicyResponse{Policy: p}, err
+		}),
+		method(management.ManagementService_GetDomainPolicy_FullMethodName, func(c *call, _ *management.GetDomainPolicyRequest) (*management.GetDomainPolicyResponse, error) {
+			p, err := a.domainPolicy(c)
+			return &management.GetDomainPolicyResponse{Policy: p}, err
 		}),
 		method(admin.AdminService_GetSupportedLanguages_FullMethodName, func(*call, *admin.GetSupportedLanguagesRequest) (*admin.GetSupportedLanguagesResponse, error) {
 			return &admin.GetSupportedLanguagesResponse{Languages: languages}, nil
@@ -69,6 +82,13 @@ func (a *API) getIAM(c *call, _ *management.GetIAMRequest) (*management.GetIAMRe
 	}
 	project, err := a.spelling(c, id.Project, r.SystemProject)
 	return &management.GetIAMResponse{GlobalOrgId: organization, DefaultOrgId: organization, IamProjectId: project}, err
+}
+
+// domainPolicy says how names and domains are treated here, which nothing changes:
+// names are taken as they are, and domains have to be proved.
+func (a *API) domainPolicy(c *call) (*policy.DomainPolicy, error) {
+	r, err := a.realm(c)
+	return &policy.DomainPolicy{Details: read(r.Stamp, instanceID(c)), IsDefault: true, ValidateOrgDomains: true}, err
 }
 
 // realm gives the caller's realm: what ZITADEL calls the instance.

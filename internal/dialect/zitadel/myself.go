@@ -15,6 +15,7 @@ import (
 	"guildhall/internal/access"
 	"guildhall/internal/dialect/zitadel/wire"
 	"guildhall/internal/directory"
+	"guildhall/internal/erasure"
 	"guildhall/internal/id"
 	"guildhall/internal/project"
 	"guildhall/internal/query"
@@ -35,6 +36,8 @@ func (a *API) myMethods() []wire.Endpoint {
 			all, d, err := a.myMetadata(c, q.GetQuery(), q.GetQueries())
 			return &auth.ListMyMetadataResponse{Details: d, Result: all}, err
 		}),
+		method(auth.AuthService_GetMyMetadata_FullMethodName, a.getMyMetadata),
+		method(auth.AuthService_RemoveMyUser_FullMethodName, a.removeMyUser),
 		method(auth.AuthService_ListMyUserGrants_FullMethodName, a.listMyUserGrants),
 		method(auth.AuthService_ListMyZitadelPermissions_FullMethodName, a.listMyPermissions),
 		method(auth.AuthService_ListMyMemberships_FullMethodName, func(c *call, q *auth.ListMyMembershipsRequest) (*auth.ListMyMembershipsResponse, error) {
@@ -94,6 +97,37 @@ func (a *API) myMetadata(c *call, w window, queries []*metadata.MetadataQuery) (
 	}
 	out, err := a.metadataV1(c, page.Items)
 	return out, a.listed(page.Total), err
+}
+
+func (a *API) getMyMetadata(c *call, q *auth.GetMyMetadataRequest) (*auth.GetMyMetadataResponse, error) {
+	u, _, err := a.me(c)
+	if err != nil {
+		return nil, err
+	}
+	page, err := a.Directory.Entries(c, access.System(c.Actor.Realm), directory.Owner{User: u.ID}, query.Query{
+		Where: []query.Condition{query.Is("key", q.GetKey())}, Limit: 1,
+	})
+	if err == nil && len(page.Items) == 0 {
+		err = errMetadataUnknown
+	}
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.metadataV1(c, page.Items)
+	return &auth.GetMyMetadataResponse{Metadata: all[0]}, err
+}
+
+// removeMyUser ends the caller. The permission user.self.delete was asked for at
+// the door and is no permission on anybody else.
+func (a *API) removeMyUser(c *call, _ *auth.RemoveMyUserRequest) (*auth.RemoveMyUserResponse, error) {
+	u, before, err := a.me(c)
+	if err != nil {
+		return nil, err
+	}
+	self := c.Actor
+	self.Grants = []access.Grant{{Permissions: []access.Permission{access.UserDelete}}}
+	d, err := a.Directory.DeleteUser(c, self, u.ID, erasure.Options{Users: erasure.Erase})
+	return &auth.RemoveMyUserResponse{Details: removed(d.Last.Stamp, d.Event.At, before.GetResourceOwner())}, err
 }
 
 func (a *API) listMyUserGrants(c *call, q *auth.ListMyUserGrantsRequest) (*auth.ListMyUserGrantsResponse, error) {

@@ -1,6 +1,7 @@
 package zitadel
 
 import (
+	"errors"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -144,34 +145,40 @@ func (a *API) isOrgUnique(c *call, q *admin.IsOrgUniqueRequest) (*admin.IsOrgUni
 		}
 	}
 	if q.GetDomain() != "" && free {
-		owners, err := a.organizationsOf(c, comparison{text: strings.ToLower(q.GetDomain())})
-		if err != nil {
+		switch _, err := a.organizationAt(c, q.GetDomain()); {
+		case errors.Is(err, errOrgUnknown):
+		case err != nil:
 			return nil, err
+		default:
+			free = false
 		}
-		page, err := a.Directory.Organizations(c, access.System(c.Actor.Realm), query.Query{Where: []query.Condition{owners}, Limit: 1})
-		if err != nil {
-			return nil, err
-		}
-		free = len(page.Items) == 0
 	}
 	return &admin.IsOrgUniqueResponse{IsUnique: free}, nil
 }
 
-func (a *API) getOrgByDomain(c *call, q *management.GetOrgByDomainGlobalRequest) (*management.GetOrgByDomainGlobalResponse, error) {
-	owners, err := a.organizationsOf(c, comparison{text: strings.ToLower(q.GetDomain())})
+// organizationAt finds the organization with a domain, whoever asks: the methods
+// that lead here find organizations by a name that these made public.
+func (a *API) organizationAt(c *call, domain string) (directory.Organization, error) {
+	owners, err := a.organizationsOf(c, comparison{text: strings.ToLower(domain)})
 	if err != nil {
-		return nil, err
+		return directory.Organization{}, err
 	}
-	// The method is for finding organizations of others by a name they made
-	// public; the permission org.global.read was asked for at the door.
 	page, err := a.Directory.Organizations(c, access.System(c.Actor.Realm), query.Query{Where: []query.Condition{owners}, Limit: 1})
+	if err == nil && len(page.Items) == 0 {
+		err = errOrgUnknown
+	}
+	if err != nil {
+		return directory.Organization{}, err
+	}
+	return page.Items[0], nil
+}
+
+func (a *API) getOrgByDomain(c *call, q *management.GetOrgByDomainGlobalRequest) (*management.GetOrgByDomainGlobalResponse, error) {
+	o, err := a.organizationAt(c, q.GetDomain())
 	if err != nil {
 		return nil, err
 	}
-	if len(page.Items) == 0 {
-		return nil, errOrgUnknown
-	}
-	all, err := a.orgV1(c, page.Items[0])
+	all, err := a.orgV1(c, o)
 	if err != nil {
 		return nil, err
 	}
@@ -259,6 +266,9 @@ func (a *API) remove(c *call, i id.ID) (directory.Deletion, error) {
 		return directory.Deletion{}, errRemoveSystem
 	}
 	d, err := a.Directory.DeleteOrganization(c, c.Actor, i, erasure.Options{Users: erasure.Erase})
+	if err == nil { // where the native API tells how far the deletion has come
+		c.wire.Header.Set("Guildhall-Deletion-Id", "del_"+id.For(c.Actor.Realm, id.Deletion).Base62(d.Deletion.ID))
+	}
 	return d, instead(err, directory.ErrOrganizationNotFound, errRemoveUnknown)
 }
 

@@ -59,8 +59,12 @@ func (a *API) createProjectV2(c *call, q *project.CreateProjectRequest) (*projec
 	if err != nil {
 		return nil, err
 	}
-	p, err := a.Projects.CreateProject(c, c.Actor, projects.Project{
-		Organization: organization, Alias: aliasOf(q.GetProjectId()), Name: q.GetName(), RoleAssertion: q.GetProjectRoleAssertion(),
+	p, alias := projects.Project{}, aliasOf(q.GetProjectId())
+	if err := c.unissued(id.Project, alias); err != nil {
+		return nil, errProjectTaken
+	}
+	p, err = a.Projects.CreateProject(c, c.Actor, projects.Project{
+		Organization: organization, Alias: alias, Name: q.GetName(), RoleAssertion: q.GetProjectRoleAssertion(),
 		RoleCheck: q.GetAuthorizationRequired(), ProjectCheck: q.GetProjectAccessRequired(),
 		PrivateLabel: labelNamed(int32(q.GetPrivateLabelingSetting())),
 	})

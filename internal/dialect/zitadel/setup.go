@@ -43,6 +43,9 @@ func (a *API) setUp(c *call, o directory.Organization, admins []newAdmin) (f fou
 		}
 	}
 	o.NameClaimed = true
+	if err := c.unissued(id.Organization, o.Alias); err != nil {
+		return f, err
+	}
 	if f.organization, err = a.Directory.CreateOrganization(c, c.Actor, o); err != nil {
 		return f, err
 	}
@@ -72,7 +75,10 @@ func (a *API) instate(c *call, founder access.Actor, f *founding, n newAdmin) er
 	user, made := n.existing, (*directory.User)(nil)
 	if n.made != nil {
 		n.made.Home = f.organization.ID
-		u, err := a.Directory.CreateUser(c, founder, *n.made)
+		u, err := directory.User{}, c.unissued(id.User, n.made.Alias)
+		if err == nil {
+			u, err = a.Directory.CreateUser(c, founder, *n.made)
+		}
 		if err == nil && len(n.metadata) > 0 {
 			_, err = a.Directory.SetEntries(c, founder, directory.Owner{User: u.ID}, n.metadata)
 		}

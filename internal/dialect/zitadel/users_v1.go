@@ -56,7 +56,7 @@ func (a *API) userMethods() []wire.Endpoint {
 	}
 }
 
-// A profileV1 message is one of the several of the first generation.
+// A profileMessage is one of the several of the first generation.
 type profileMessage interface {
 	GetFirstName() string
 	GetLastName() string
@@ -189,7 +189,10 @@ func (a *API) isUserUnique(c *call, q *management.IsUserUniqueRequest) (*managem
 // addUser adds a user to the organization in context.
 func (a *API) addUser(c *call, n *directory.NewUser) (name string, d *object.ObjectDetails, err error) {
 	n.Home = c.Organization
-	u, err := a.Directory.CreateUser(c, c.Actor, *n)
+	u, err := directory.User{}, c.unissued(id.User, n.Alias)
+	if err == nil {
+		u, err = a.Directory.CreateUser(c, c.Actor, *n)
+	}
 	if err != nil {
 		return "", nil, instead(err, directory.ErrIDTaken, errUserTaken)
 	}

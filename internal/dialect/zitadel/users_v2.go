@@ -44,17 +44,8 @@ func (a *API) userV2Methods() []wire.Endpoint {
 			return &user.UnlockUserResponse{Details: d}, err
 		}),
 		method(user.UserService_DeleteUser_FullMethodName, a.deleteUser),
+		method(user.UserService_SetPassword_FullMethodName, a.setPassword),
 	}
-}
-
-var errOrgMissing = &refusal{codes.InvalidArgument, "COMMA-095xh8fll1", "Organisation is missing"}
-
-// optional gives the value of a field that may be absent.
-func optional[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
-	}
-	return v
 }
 
 func profileV2(p *user.SetHumanProfile) profile {
@@ -95,7 +86,10 @@ func personV2(h humanMessage, chosenID, username string) (person, error) {
 // addTo adds a user to an organization, with metadata.
 func (a *API) addTo(c *call, organization id.ID, n *directory.NewUser, metadata []directory.Entry) (directory.User, error) {
 	n.Home = organization
-	u, err := a.Directory.CreateUser(c, c.Actor, *n)
+	u, err := directory.User{}, c.unissued(id.User, n.Alias)
+	if err == nil {
+		u, err = a.Directory.CreateUser(c, c.Actor, *n)
+	}
 	if err == nil && len(metadata) > 0 {
 		_, err = a.Directory.SetEntries(c, c.Actor, directory.Owner{User: u.ID}, metadata)
 	}
@@ -148,18 +142,11 @@ func (a *API) createUser(c *call, q *user.CreateUserRequest) (*user.CreateUserRe
 func (a *API) addHumanUserV2(c *call, q *user.AddHumanUserRequest) (*user.AddHumanUserResponse, error) {
 	organization := c.Organization
 	if domain := q.GetOrganization().GetOrgDomain(); domain != "" {
-		owners, err := a.organizationsOf(c, comparison{text: domain})
+		o, err := a.organizationAt(c, domain)
 		if err != nil {
 			return nil, err
 		}
-		page, err := a.Directory.Organizations(c, access.System(c.Actor.Realm), query.Query{Where: []query.Condition{owners}, Limit: 1})
-		if err != nil {
-			return nil, err
-		}
-		if len(page.Items) == 0 {
-			return nil, errOrgUnknown
-		}
-		organization = page.Items[0].ID
+		organization = o.ID
 		if err := c.require("user.write", organization); err != nil {
 			return nil, err
 		}
@@ -322,24 +309,6 @@ func set[T any](to *T, given *T) {
 	if given != nil {
 		*to = *given
 	}
-}
-
-// A passwordMessage is the new password of one of the messages.
-func (a *API) newPassword(c *call, p *user.SetPassword) (hash string, change bool, err error) {
-	switch {
-	case p == nil:
-		return "", false, nil
-	case p.GetCurrentPassword() != "" || p.GetVerificationCode() != "":
-		return "", false, status.Error(codes.Unimplemented, "verifying a password before it is changed not implemented")
-	case p.GetHashedPassword() != nil:
-		hash = p.GetHashedPassword().GetHash()
-		if hash == "" || hash[0] != '$' || len(hash) > 500 {
-			return "", false, errHash
-		}
-		return hash, p.GetHashedPassword().GetChangeRequired(), nil
-	}
-	hash, err = a.Credentials.HashPassword(c, p.GetPassword().GetPassword())
-	return hash, p.GetPassword().GetChangeRequired(), err
 }
 
 // amend changes a user and, where one is given, its password.

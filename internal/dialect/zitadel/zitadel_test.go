@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"guildhall/internal/access"
 	"guildhall/internal/credential"
 	"guildhall/internal/dialect/dialecttest"
 	"guildhall/internal/directory"
@@ -76,5 +75,3 @@ func TestExchanges(t *testing.T) {
 		return w.handler, w.names
 	})
 }
-
-var _ = access.All

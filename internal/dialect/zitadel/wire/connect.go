@@ -32,7 +32,7 @@ func (s *Server) serveConnect(w http.ResponseWriter, r *http.Request, media stri
 		w.WriteHeader(http.StatusUnsupportedMediaType)
 		return
 	}
-	out, st := s.connect(r, code)
+	out, st := s.connect(h, r, code)
 	if st.Code() != codes.OK {
 		writeConnectError(w, st)
 		return
@@ -41,7 +41,7 @@ func (s *Server) serveConnect(w http.ResponseWriter, r *http.Request, media stri
 	_, _ = w.Write(out) // nobody is left to tell
 }
 
-func (s *Server) connect(r *http.Request, code codec) ([]byte, *status.Status) {
+func (s *Server) connect(reply http.Header, r *http.Request, code codec) ([]byte, *status.Status) {
 	fail := func(err error) ([]byte, *status.Status) { return nil, s.status(r.Context(), err) }
 	if v := r.Header.Get("Connect-Protocol-Version"); v != "" && v != "1" {
 		return fail(status.Errorf(codes.InvalidArgument, "connect-protocol-version must be \"1\": got %q", v))
@@ -63,7 +63,7 @@ func (s *Server) connect(r *http.Request, code codec) ([]byte, *status.Status) {
 	if err != nil {
 		return fail(err)
 	}
-	out, st := s.call(ctx, &Call{Method: m, Transport: Connect, Request: r}, in)
+	out, st := s.call(ctx, &Call{Method: m, Transport: Connect, Request: r, Header: reply}, in)
 	if st.Code() != codes.OK {
 		return nil, st
 	}

@@ -54,7 +54,7 @@ func (s *Server) serveGRPC(w http.ResponseWriter, r *http.Request, media string)
 		w.WriteHeader(http.StatusUnsupportedMediaType)
 		return
 	}
-	out, st := s.unary(r, GRPC, code, nil)
+	out, st := s.unary(&Call{Transport: GRPC, Request: r, Header: h}, code, nil)
 	w.WriteHeader(http.StatusOK)
 	if st.Code() == codes.OK {
 		_, _ = w.Write(frame(0, out)) // the client sees a stream that breaks off
@@ -80,7 +80,7 @@ func (s *Server) serveGRPCWeb(w http.ResponseWriter, r *http.Request, media stri
 	if text {
 		undo = decodeText
 	}
-	out, st := s.unary(r, GRPCWeb, code, undo)
+	out, st := s.unary(&Call{Transport: GRPCWeb, Request: r, Header: h}, code, undo)
 	var body bytes.Buffer
 	if st.Code() == codes.OK {
 		body.Write(frame(0, out))
@@ -118,11 +118,11 @@ func gRPCCodec(suffix string) (codec, bool) {
 
 // unary reads the one message of a gRPC request, runs the call and gives the
 // encoded reply. Undo removes the text form of gRPC-Web, if there is one.
-func (s *Server) unary(r *http.Request, t Transport, code codec, undo func([]byte) ([]byte, error)) ([]byte, *status.Status) {
+func (s *Server) unary(c *Call, code codec, undo func([]byte) ([]byte, error)) ([]byte, *status.Status) {
+	r := c.Request
 	ctx := r.Context()
 	fail := func(err error) ([]byte, *status.Status) { return nil, s.status(ctx, err) }
-	m := s.methods[r.URL.Path]
-	if m == nil {
+	if c.Method = s.methods[r.URL.Path]; c.Method == nil {
 		return fail(s.unknown(r.URL.Path))
 	}
 	ctx, cancel, err := withTimeout(ctx, r.Header.Get("Grpc-Timeout"), parseGRPCTimeout)
@@ -145,14 +145,14 @@ func (s *Server) unary(r *http.Request, t Transport, code codec, undo func([]byt
 	if err == nil {
 		body, err = unframe(body, encoding, s.config.Limit)
 	}
-	in := m.input.New().Interface()
+	in := c.Method.input.New().Interface()
 	if err == nil {
 		err = code.decode(body, in)
 	}
 	if err != nil {
 		return fail(err)
 	}
-	out, st := s.call(ctx, &Call{Method: m, Transport: t, Request: r}, in)
+	out, st := s.call(ctx, c, in)
 	if st.Code() != codes.OK {
 		return nil, st
 	}

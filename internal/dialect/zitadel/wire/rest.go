@@ -31,7 +31,7 @@ func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) {
 		writeRESTError(w, s.status(r.Context(), err))
 		return
 	}
-	out, st := s.call(r.Context(), &Call{Method: m, Transport: REST, Request: r}, in)
+	out, st := s.call(r.Context(), &Call{Method: m, Transport: REST, Request: r, Header: w.Header()}, in)
 	if st.Code() != codes.OK {
 		writeRESTError(w, st)
 		return

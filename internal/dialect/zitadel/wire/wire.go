@@ -44,6 +44,7 @@ type Call struct {
 	Method    *Method
 	Transport Transport
 	Request   *http.Request
+	Header    http.Header // of the reply, over every transport
 }
 
 // Metadata gives the values of a request header. REST clients may also send it
