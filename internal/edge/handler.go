@@ -27,6 +27,9 @@ type Edge struct {
 	ClientIP func(*http.Request) netip.Addr // nil takes the peer's address
 	// Observe is told of every answer: dialect, operation, status, time taken.
 	Observe func(dialect, operation string, status int, took time.Duration)
+	// Closing ends all streams when it is closed, since a server waits for its
+	// answers before it stops. May be nil.
+	Closing <-chan struct{}
 }
 
 const defaultMaxBody = 1 << 20
@@ -236,6 +239,10 @@ func (h *handler) write(w http.ResponseWriter, r *http.Request, reply Reply) int
 	}
 	if kind != "" {
 		header.Set("Content-Type", kind)
+	}
+	if reply.Stream != nil {
+		h.stream(w, r, reply, status)
+		return status
 	}
 	if status != http.StatusNoContent && status != http.StatusNotModified {
 		header.Set("Content-Length", strconv.Itoa(len(body)))

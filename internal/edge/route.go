@@ -51,14 +51,15 @@ type Dialect interface {
 	Limited(h http.Header, l Limit)
 }
 
-// A Reply is an answer. Body is encoded as JSON unless Raw is set; with neither
-// the answer has no body.
+// A Reply is an answer. Body is encoded as JSON unless Raw or Stream is set; with
+// none of them the answer has no body.
 type Reply struct {
 	Status int // 0 means 200
 	Header http.Header
 	Body   any
 	Raw    []byte
-	Type   string // content type of Raw, or instead of application/json
+	Stream Stream // writes the body as it comes
+	Type   string // content type of Raw or Stream, or instead of application/json
 }
 
 // OK answers 200 with a body.

@@ -36,9 +36,11 @@ type Server struct {
 	metricsListener net.Listener
 	metricsServer   *http.Server
 
-	wait   sync.WaitGroup
-	stop   context.CancelFunc
-	failed chan error
+	wait    sync.WaitGroup
+	stop    context.CancelFunc
+	failed  chan error
+	closing chan struct{} // closed when Close begins
+	closed  sync.Once
 }
 
 // Services are the parts of the domain on one database.
@@ -85,7 +87,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	s := &Server{Config: cfg, metrics: newMetrics(cfg.Version), failed: make(chan error, 4), messages: &captured{}}
+	s := &Server{Config: cfg, metrics: newMetrics(cfg.Version), failed: make(chan error, 4), closing: make(chan struct{}), messages: &captured{}}
 	if err := s.start(ctx); err != nil {
 		_ = s.Close()
 		return nil, err
@@ -113,7 +115,7 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	s.edge = &edge.Edge{
 		Log: s.Log, Limiter: s.limiter(), Cursors: &edge.Cursors{Key: key}, MaxBody: s.MaxBody,
-		ClientIP: edge.ClientIP(s.TrustedProxies), Observe: s.metrics.request,
+		ClientIP: edge.ClientIP(s.TrustedProxies), Observe: s.metrics.request, Closing: s.closing,
 	}
 	fresh, err := s.firstRealm(ctx)
 	if err != nil {
@@ -320,6 +322,7 @@ const graceful = 15 * time.Second
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), graceful)
 	defer cancel()
+	s.closed.Do(func() { close(s.closing) })
 	var errs []error
 	for _, l := range s.listeners {
 		if err := l.server.Shutdown(ctx); err != nil {
