@@ -59,7 +59,8 @@ type Options struct {
 	Users   Users
 	Grace   time.Duration // 0 purges at once
 	Reason  string
-	Version int64 // refuse as stale unless the object has this version; 0 asks nothing
+	Version int64  // refuse as stale unless the object has this version; 0 asks nothing
+	Name    string // refuse unless the organization has this very name; "" asks nothing
 	// Fingerprint is that of a preview: the deletion is refused as stale when
 	// anything in the organization changed since; "" asks nothing.
 	Fingerprint string
@@ -83,6 +84,7 @@ var (
 	ErrProtected        = fault.New(fault.Forbidden, "organization_protected", "", "the organization is protected against deletion")
 	ErrHeld             = fault.New(fault.Forbidden, "legal_hold", "", "a legal hold forbids the deletion")         // detail: []Hold
 	ErrChanged          = fault.New(fault.Stale, "preview_stale", "", "the organization changed since the preview") // detail: []Change
+	ErrName             = fault.New(fault.Precondition, "name_differs", "confirm", "the organization has another name than the one given")
 	ErrDefault          = fault.New(fault.Precondition, "organization_is_default", "", "the default organization of a realm cannot be deleted")
 )
 

@@ -171,10 +171,13 @@ func TestAPreviewCountsExactlyWhatThePurgeDoes(t *testing.T) {
 			t.Fatal(err)
 		}
 		done := state(t, r, d.Deletion.ID, erasure.Purged).Done
+		if got := done["redacted deletion"]; got != 1 {
+			t.Errorf("redacted %d deletions, want its own", got)
+		}
 		for _, c := range p.Counts {
 			want := c.Rows
 			if c.Effect == erasure.Redact {
-				want++ // the event of the deletion itself
+				want++ // the deletion's own row and event
 			}
 			if got := done[string(c.Effect)+" "+c.Kind.String()]; got != want {
 				t.Errorf("%s %s: %d rows, previewed %d", c.Kind, c.Effect, got, want)

@@ -70,6 +70,8 @@ var Graph = []Edge{
 	{id.User, "users", "home_id", id.Organization, Remove, Erase, ""},
 	{id.User, "users", "home_id", id.Organization, HandOver, Detach, ""},
 	{id.Event, "events", "organization_id", id.Organization, Redact, "", ""},
+	{id.Hold, "holds", "organization_id", id.Organization, Redact, "", ""},
+	{id.Deletion, "deletions", "organization_id", id.Organization, Redact, "", ""},
 
 	// What a user owns or is referred to by, when it ends by itself.
 	{id.Key, "api_keys", "user_id", id.User, Remove, "", ""},
@@ -81,6 +83,8 @@ var Graph = []Edge{
 	{id.Member, "members", "user_id", id.User, Remove, "", ""},
 	{id.Invitation, "invitations", "user_id", id.User, Unlink, "", ""},
 	{id.Event, "events", "subject_id", id.User, Redact, "", ""},
+	{id.Hold, "holds", "user_id", id.User, Redact, "", ""},
+	{id.Deletion, "deletions", "subject_id", id.User, Redact, "", ""},
 }
 
 // Plan is the edges that a deletion of a kind walks.

@@ -17,7 +17,7 @@ type Tx interface {
 	Holds() query.Objects[Hold]
 	Receipts() query.Objects[Receipt]
 	// Unpurged fails with ErrSubjectNotFound unless the organization, or the user
-	// when one is named, still has its row, deleted or not.
+	// when one is named that is at home there, still has its row, deleted or not.
 	Unpurged(ctx context.Context, organization, user id.ID) error
 	// Revive takes the tombstone off the subject of d. Names that others took
 	// meanwhile are an ErrConflicts, unless r gives new ones.
@@ -26,6 +26,8 @@ type Tx interface {
 	Hasten(ctx context.Context, d Deletion) error
 	// Census counts what the end of an organization would do.
 	Census(ctx context.Context, organization id.ID, users Users) (Census, error)
+	// Remaining counts the rows that the purge of d has yet to do.
+	Remaining(ctx context.Context, d Deletion) (rows int, err error)
 	// Changes lists what happened in an organization behind an event.
 	Changes(ctx context.Context, organization, after id.ID) ([]Change, error)
 	event.Log

@@ -70,3 +70,24 @@ func (tx *Tx) surroundings(ctx context.Context, organization id.ID, users erasur
 	c.Rate = tx.db.purgeRate()
 	return nil
 }
+
+// Remaining counts what a purge has yet to do; see erasure.Tx.
+func (tx *Tx) Remaining(ctx context.Context, d erasure.Deletion) (rows int, err error) {
+	if d.State == erasure.Purged || d.State == erasure.Restored {
+		return 0, nil
+	}
+	plan := erasure.Plan(d.Kind, d.Users)
+	for step, cursor := int(d.Step), d.Cursor; step < len(plan); step, cursor = step+1, id.None {
+		e := plan[step]
+		where := e.Owner + " = $1 AND id > $2"
+		if e.Where != "" {
+			where += " AND " + e.Where // sql: a condition of the declared graph
+		}
+		var n int
+		if err := scanOne(ctx, tx.q, "SELECT count(*) FROM "+e.Table+" WHERE "+where, []any{int64(d.Subject), int64(cursor)}, &n); err != nil { // sql: a table of the declared graph
+			return 0, err
+		}
+		rows += n
+	}
+	return rows + 1, nil // the subject's own row
+}

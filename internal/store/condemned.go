@@ -67,12 +67,12 @@ func (tx *Tx) Changes(ctx context.Context, organization, after id.ID) ([]erasure
 
 // Unpurged fails unless the row is still there, deleted or not.
 func (tx *Tx) Unpurged(ctx context.Context, organization, user id.ID) error {
-	text, i := "SELECT 1 FROM organizations WHERE realm_id = $1 AND id = $2", organization
+	text, args := "SELECT 1 FROM organizations WHERE realm_id = $1 AND id = $2", []any{int64(tx.realm), int64(organization)}
 	if user != id.None {
-		text, i = "SELECT 1 FROM users WHERE realm_id = $1 AND id = $2", user
+		text, args = "SELECT 1 FROM users WHERE realm_id = $1 AND home_id = $2 AND id = $3", append(args, int64(user))
 	}
 	var one int
-	err := scanOne(ctx, tx.q, text+tx.suffix(tx.db.engine.hold), []any{int64(tx.realm), int64(i)}, &one)
+	err := scanOne(ctx, tx.q, text+tx.suffix(tx.db.engine.hold), args, &one)
 	if errors.Is(err, errNoRow) {
 		return erasure.ErrSubjectNotFound
 	}

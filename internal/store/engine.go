@@ -22,6 +22,7 @@ type engine struct {
 	spell   *strings.Replacer // column types of the migrations
 	hold    string            // appended to keep a row from changing
 	lock    string            // appended to keep other writers off a row
+	columns string            // lists every table and column of the schema
 	// taken gives the name of the unique index, or the columns, that refused a
 	// row; ok is false for other errors.
 	taken func(error) (what string, ok bool)
@@ -31,7 +32,8 @@ type engine struct {
 
 var sqliteEngine = engine{
 	name: "sqlite", driver: "sqlite", dialect: goose.DialectSQLite3,
-	spell: strings.NewReplacer("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"),
+	spell:   strings.NewReplacer("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"),
+	columns: "SELECT t.name, c.name FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table'",
 	taken: func(err error) (string, bool) {
 		var e *sqlite.Error
 		if !errors.As(err, &e) || (e.Code() != sqliteUnique && e.Code() != sqlitePrimaryKey) {
@@ -63,6 +65,7 @@ var postgresEngine = engine{
 	// Text is compared byte by byte on both engines, so that pages agree.
 	spell: strings.NewReplacer(" TEXT ", ` TEXT COLLATE "C" `, " BLOB", " BYTEA"),
 	hold:  " FOR SHARE", lock: " FOR UPDATE",
+	columns: "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT) FROM information_schema.columns WHERE table_schema = current_schema()",
 	taken: func(err error) (string, bool) {
 		var e *pgconn.PgError
 		if !errors.As(err, &e) || e.Code != "23505" {

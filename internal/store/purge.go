@@ -234,13 +234,16 @@ func (tx *Tx) strip(ctx context.Context, d *erasure.Deletion, e erasure.Edge, li
 	return n, cursor, err
 }
 
+// personal is where rows that stay may speak of people.
+var personal = map[string]string{"events": "data", "holds": "reason", "deletions": "reason"}
+
 // effectOf is the statement of an effect, up to its WHERE.
 func effectOf(e erasure.Edge) string {
 	switch e.Effect {
 	case erasure.Remove:
 		return "DELETE FROM " + e.Table
 	case erasure.Redact:
-		return "UPDATE " + e.Table + " SET data = ''"
+		return "UPDATE " + e.Table + " SET " + personal[e.Table] + " = ''"
 	case erasure.Unlink:
 		return "UPDATE " + e.Table + " SET user_id = 0, home_id = 0"
 	default: // HandOver: the owner becomes the realm
@@ -293,7 +296,7 @@ func (tx *Tx) bury(ctx context.Context, d *erasure.Deletion) error {
 		return err
 	}
 	d.Done[string(erasure.Remove)+" "+d.Kind.String()]++
-	d.State, d.PurgedAt = erasure.Purged, tx.now
+	d.State, d.PurgedAt, d.Reason = erasure.Purged, tx.now, ""
 	_, err := tx.Append(ctx, event.Event{
 		Type: d.Kind.String() + ".purged", Actor: "system", Organization: d.Organization, Kind: d.Kind, Subject: d.Subject,
 		Data: map[string]any{"deletion": d.ID.String()},

@@ -43,6 +43,13 @@ func (tx *Tx) seal(ctx context.Context, deletion id.ID, sign func([]byte) (strin
 	if err != nil {
 		return err
 	}
+	// A backup can bring back a deletion whose receipt was taken over from the ledger: it is told once.
+	switch _, err := tx.Receipts().Find(ctx, query.Is("deletion_id", d.ID)); {
+	case err == nil:
+		return nil
+	case !errors.Is(err, erasure.ErrNoReceipt):
+		return err
+	}
 	r := erasure.Receipt{Number: 1, Deletion: d.ID}
 	err = scanOne(ctx, tx.q, "SELECT number + 1, hash FROM receipts WHERE realm_id = $1 ORDER BY number DESC LIMIT 1",
 		[]any{int64(tx.realm)}, &r.Number, &r.Previous)

@@ -435,6 +435,7 @@ CREATE TABLE deletions (
 );
 CREATE INDEX deletions_realm ON deletions (realm_id, id);
 CREATE INDEX deletions_subject ON deletions (subject_id, id);
+CREATE INDEX deletions_organization ON deletions (organization_id, id);
 
 CREATE TABLE holds (
   id BIGINT PRIMARY KEY,

@@ -1,0 +1,83 @@
+package erasure
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"guildhall/internal/access"
+	"guildhall/internal/fault"
+	"guildhall/internal/id"
+	"guildhall/internal/query"
+)
+
+// Remaining counts the rows that the purge of a deletion has yet to do.
+func (s *Service) Remaining(ctx context.Context, by access.Actor, deletion id.ID) (rows int, err error) {
+	d, err := s.Deletion(ctx, by, deletion)
+	if err != nil {
+		return 0, err
+	}
+	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
+		rows, err = tx.Remaining(ctx, d)
+		return err
+	})
+	return rows, err
+}
+
+// Hasten ends the grace of a deletion and a pause: its purge begins now, unless
+// a hold forbids it. There is no undo afterwards.
+func (s *Service) Hasten(ctx context.Context, by access.Actor, i id.ID) (Deletion, error) {
+	return s.change(ctx, by, i, func(tx Tx, d *Deletion) (string, error) {
+		if d.State == Purged || d.State == Restored {
+			return "", ErrOver
+		}
+		d.Paused = false
+		if now := s.Now(); now.Before(d.GraceUntil) {
+			d.GraceUntil = now.Truncate(time.Microsecond)
+		}
+		return "deletion.hastened", tx.Hasten(ctx, *d)
+	})
+}
+
+// Exists reports whether an organization or a user still has its row, deleted or
+// not. It is for work on the whole realm only.
+func (s *Service) Exists(ctx context.Context, by access.Actor, kind id.Kind, subject id.ID) (there bool, err error) {
+	if err := by.Require(access.OrganizationDelete); err != nil {
+		return false, err
+	}
+	organization, user := subject, id.None
+	if kind == id.User {
+		organization, user = id.None, subject
+	}
+	err = s.Store.View(ctx, by.Realm, func(tx Tx) error { return tx.Unpurged(ctx, organization, user) })
+	if errors.Is(err, ErrSubjectNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// ErrLedgerParts is a receipt that does not continue the ledger of the realm.
+var ErrLedgerParts = fault.New(fault.Precondition, "ledger_parts", "", "the receipt does not continue the ledger of the realm")
+
+// Adopt takes a receipt over that a restored backup did not hold, as the next
+// link of the ledger. The caller has verified its signature.
+func (s *Service) Adopt(ctx context.Context, by access.Actor, r Receipt) error {
+	if err := by.Require(access.OrganizationDelete); err != nil {
+		return err
+	}
+	return s.Store.Update(ctx, by.Realm, func(tx Tx) error {
+		last, err := tx.Receipts().List(ctx, query.Query{By: "number", Desc: true, Limit: 1})
+		if err != nil {
+			return err
+		}
+		var end Receipt
+		if len(last.Items) > 0 {
+			end = last.Items[0]
+		}
+		if r.Number != end.Number+1 || r.Previous != end.Hash {
+			return ErrLedgerParts
+		}
+		fresh := r
+		return tx.Receipts().Insert(ctx, &fresh)
+	})
+}
