@@ -102,6 +102,7 @@ var sqlBuilders = []struct{ file, why string }{
 	{"internal/store/bulk.go", "names come from the tables declared in code; values are placeholders"},
 	{"internal/store/builder.go", "fields are looked up in the tables declared in code; values are placeholders"},
 	{"internal/store/find.go", "the columns of two tables declared in code"},
+	{"internal/store/doctor.go", "conditions on tables and columns that are written right there, or read from the schema"},
 	{"internal/store/purge.go", "names come from the declared graph of what owns what; values are placeholders"},
 }
 
