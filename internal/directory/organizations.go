@@ -183,6 +183,9 @@ func (s *Service) DeleteOrganization(ctx context.Context, by access.Actor, i id.
 		if opts.Version != 0 && opts.Version != d.Last.Version {
 			return ErrStale
 		}
+		if opts.Name != "" && opts.Name != d.Last.Name {
+			return erasure.ErrName
+		}
 		if d.Last.Protected {
 			return erasure.ErrProtected
 		}

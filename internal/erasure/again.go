@@ -49,7 +49,10 @@ func (s *Service) Exists(ctx context.Context, by access.Actor, kind id.Kind, sub
 	if kind == id.User {
 		organization, user = id.None, subject
 	}
-	err = s.Store.View(ctx, by.Realm, func(tx Tx) error { return tx.Unpurged(ctx, organization, user) })
+	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
+		_, err := tx.Unpurged(ctx, organization, user)
+		return err
+	})
 	if errors.Is(err, ErrSubjectNotFound) {
 		return false, nil
 	}

@@ -50,8 +50,14 @@ func (s *Service) PlaceHold(ctx context.Context, by access.Actor, h Hold) (Hold,
 	h.PlacedBy, h.ReleasedAt, h.ReleasedBy = by.Subject, time.Time{}, ""
 	err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
 		fresh := h
-		if err := tx.Unpurged(ctx, fresh.Organization, fresh.User); err != nil {
+		// A user is held with the organization that owns it, which is what the
+		// actor was asked about.
+		home, err := tx.Unpurged(ctx, fresh.Organization, fresh.User)
+		if err != nil {
 			return err
+		}
+		if home != fresh.Organization {
+			return ErrSubjectNotFound
 		}
 		if err := tx.Holds().Insert(ctx, &fresh); err != nil {
 			return err

@@ -17,8 +17,9 @@ type Tx interface {
 	Holds() query.Objects[Hold]
 	Receipts() query.Objects[Receipt]
 	// Unpurged fails with ErrSubjectNotFound unless the organization, or the user
-	// when one is named that is at home there, still has its row, deleted or not.
-	Unpurged(ctx context.Context, organization, user id.ID) error
+	// when one is named, still has its row, deleted or not. It gives the home of
+	// the user, or the organization itself.
+	Unpurged(ctx context.Context, organization, user id.ID) (home id.ID, err error)
 	// Revive takes the tombstone off the subject of d. Names that others took
 	// meanwhile are an ErrConflicts, unless r gives new ones.
 	Revive(ctx context.Context, d Deletion, r Renames) error

@@ -65,18 +65,17 @@ func (tx *Tx) Changes(ctx context.Context, organization, after id.ID) ([]erasure
 		func(c *erasure.Change) []any { return []any{&c.Event, &c.Times} })
 }
 
-// Unpurged fails unless the row is still there, deleted or not.
-func (tx *Tx) Unpurged(ctx context.Context, organization, user id.ID) error {
-	text, args := "SELECT 1 FROM organizations WHERE realm_id = $1 AND id = $2", []any{int64(tx.realm), int64(organization)}
+// Unpurged fails unless the row is still there, deleted or not; see erasure.Tx.
+func (tx *Tx) Unpurged(ctx context.Context, organization, user id.ID) (home id.ID, err error) {
+	text, i := "SELECT id FROM organizations WHERE realm_id = $1 AND id = $2", organization
 	if user != id.None {
-		text, args = "SELECT 1 FROM users WHERE realm_id = $1 AND home_id = $2 AND id = $3", append(args, int64(user))
+		text, i = "SELECT home_id FROM users WHERE realm_id = $1 AND id = $2", user
 	}
-	var one int
-	err := scanOne(ctx, tx.q, text+tx.suffix(tx.db.engine.hold), args, &one)
+	err = scanOne(ctx, tx.q, text+tx.suffix(tx.db.engine.hold), []any{int64(tx.realm), int64(i)}, (*int64)(&home))
 	if errors.Is(err, errNoRow) {
-		return erasure.ErrSubjectNotFound
+		return home, erasure.ErrSubjectNotFound
 	}
-	return err
+	return home, err
 }
 
 // Hasten makes a purge due now.
