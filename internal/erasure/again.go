@@ -2,7 +2,6 @@ package erasure
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"guildhall/internal/access"
@@ -45,18 +44,11 @@ func (s *Service) Exists(ctx context.Context, by access.Actor, kind id.Kind, sub
 	if err := by.Require(access.OrganizationDelete); err != nil {
 		return false, err
 	}
-	organization, user := subject, id.None
-	if kind == id.User {
-		organization, user = id.None, subject
-	}
 	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
-		_, err := tx.Unpurged(ctx, organization, user)
+		there, err = tx.Standing(ctx, kind, subject)
 		return err
 	})
-	if errors.Is(err, ErrSubjectNotFound) {
-		return false, nil
-	}
-	return err == nil, err
+	return there, err
 }
 
 // ErrLedgerParts is a receipt that does not continue the ledger of the realm.

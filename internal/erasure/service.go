@@ -27,6 +27,8 @@ type Tx interface {
 	Hasten(ctx context.Context, d Deletion) error
 	// Census counts what the end of an organization would do.
 	Census(ctx context.Context, organization id.ID, users Users) (Census, error)
+	// Standing reports whether an organization or user has its row, deleted or not.
+	Standing(ctx context.Context, kind id.Kind, subject id.ID) (bool, error)
 	// Remaining counts the rows that the purge of d has yet to do.
 	Remaining(ctx context.Context, d Deletion) (rows int, err error)
 	// Changes lists what happened in an organization behind an event.

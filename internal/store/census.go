@@ -91,3 +91,14 @@ func (tx *Tx) Remaining(ctx context.Context, d erasure.Deletion) (rows int, err 
 	}
 	return rows + 1, nil // the subject's own row
 }
+
+// Standing reports whether an organization or user has its row; see erasure.Tx.
+func (tx *Tx) Standing(ctx context.Context, kind id.Kind, subject id.ID) (bool, error) {
+	text := "SELECT 1 FROM organizations WHERE realm_id = $1 AND id = $2"
+	if kind == id.User {
+		text = "SELECT 1 FROM users WHERE realm_id = $1 AND id = $2"
+	}
+	var one int
+	err := scanOne(ctx, tx.q, text, []any{int64(tx.realm), int64(subject)}, &one)
+	return err == nil, ignore(err, errNoRow)
+}

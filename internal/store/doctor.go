@@ -77,6 +77,12 @@ var suspicions = []suspicion{
 	{"events", "still tell details of a user who is gone",
 		"data <> '' AND type NOT LIKE '%.purged' AND kind = " + userKind + " AND NOT EXISTS (SELECT 1 FROM users AS x WHERE x.id = events.subject_id)"},
 
+	{"holds", "still give a reason about an organization that is gone",
+		"reason <> '' AND organization_id <> 0 AND NOT EXISTS (SELECT 1 FROM organizations AS x WHERE x.id = holds.organization_id)"},
+	{"holds", "still give a reason about a user who is gone",
+		"reason <> '' AND user_id <> 0 AND NOT EXISTS (SELECT 1 FROM users AS x WHERE x.id = holds.user_id)"},
+	{"deletions", "still give a reason although their purge was completed", "reason <> '' AND state = 'purged'"},
+
 	{"organizations", "share their slug with another", "deleted_at = 0 AND EXISTS (" + another + " AND x.slug_key = organizations.slug_key)"},
 	{"organizations", "share their external id with another",
 		"deleted_at = 0 AND external_id <> '' AND EXISTS (" + another + " AND x.external_id = organizations.external_id)"},
