@@ -21,8 +21,7 @@ type bar struct {
 func newBar(out io.Writer, total int) *bar {
 	b := &bar{out: out, total: total, start: time.Now()}
 	if f, ok := out.(*os.File); ok {
-		info, err := f.Stat()
-		b.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+		b.terminal = isTerminal(f)
 	}
 	return b
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -27,25 +28,43 @@ To begin:
 Every flag can also be set in the environment: --public-url is GUILDHALL_PUBLIC_URL.`
 
 type commands struct {
-	Serve   serveCommand   `cmd:"" help:"Answer requests."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database to the schema of this program."`
-	Seed    seedCommand    `cmd:"" help:"Fill a realm with organizations and members, for demos and benchmarks."`
-	Key     keyCommand     `cmd:"" help:"Make credentials for programs."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve        serveCommand        `cmd:"" help:"Answer requests."`
+	Migrate      migrateCommand      `cmd:"" help:"Bring the database to the schema of this program."`
+	Seed         seedCommand         `cmd:"" help:"Fill a realm with organizations and members, for demos and benchmarks."`
+	Key          keyCommand          `cmd:"" help:"Make credentials for programs."`
+	Organization organizationCommand `cmd:"" help:"Delete organizations, undo it, watch it, hold it back."`
+	Verify       verifyCommand       `cmd:"" help:"Check the receipt of a deletion and say what it proves. Needs no server."`
+	Ledger       ledgerCommand       `cmd:"" help:"Export the ledger of receipts, check it, and apply it after a restore from backup."`
+	Doctor       doctorCommand       `cmd:"" help:"Search every table for what must not be there: rows whose owner is gone, traces of the erased, a broken ledger."`
+	Version      versionCommand      `cmd:"" help:"Print the version."`
 }
 
 // A program is one run of the command line: what it reads and writes, for tests
 // to take the place of.
 type program struct {
-	Context context.Context
-	Out     io.Writer
-	Err     io.Writer
+	Context  context.Context
+	In       io.Reader
+	Out      io.Writer
+	Err      io.Writer
+	Terminal bool          // In is where somebody types
+	Patience time.Duration // for a server to begin with a purge, before a command does it
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(&program{Context: ctx, Out: os.Stdout, Err: os.Stderr}, os.Args[1:]))
+	os.Exit(run(&program{
+		Context: ctx, In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: isTerminal(os.Stdin), Patience: patience,
+	}, os.Args[1:]))
+}
+
+// patience is longer than a server takes to find work, or to take it over from
+// another that ended.
+const patience = 8 * time.Second
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // run parses and carries out a command line, and gives the exit status: 0, 1 for

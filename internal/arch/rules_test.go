@@ -48,6 +48,7 @@ var rooms = []room{
 	{in: "internal/webhook", may: "vocabulary"},
 
 	// What the domain stands on, and what it reaches out with.
+	{in: "internal/ledger", may: "erasure"},
 	{in: "internal/store", may: "vocabulary domain"},
 	{in: "internal/edge", may: "vocabulary"},
 	{in: "internal/notify", may: "vocabulary domain"},

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"guildhall/internal/access"
+	"guildhall/internal/dialect/native"
+	"guildhall/internal/directory"
+	"guildhall/internal/id"
+	"guildhall/internal/query"
+	"guildhall/internal/realm"
+	"guildhall/internal/server"
+	"guildhall/internal/store"
+)
+
+// placeFlags say which realm in which database a command works on.
+type placeFlags struct {
+	databaseFlags
+	realmFlag
+}
+
+// A place is a realm in an open database, and who works on it.
+type place struct {
+	server.Services
+	realm realm.Realm
+	by    access.Actor
+	db    *store.DB
+}
+
+// operator is who did it, in events and receipts. It names no person: receipts
+// are kept for ever.
+const operator = "operator"
+
+// enter opens the database beside a server that may be running on it.
+func (f placeFlags) enter(ctx context.Context) (*place, error) {
+	db, err := f.open(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	s := server.NewServices(db)
+	r, err := f.find(ctx, s)
+	if err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	return at(s, db, r), nil
+}
+
+func at(s server.Services, db *store.DB, r realm.Realm) *place {
+	by := access.System(r.ID)
+	by.Subject = operator
+	return &place{Services: s, realm: r, by: by, db: db}
+}
+
+// id reads an id in the spelling of the native API or as a plain number.
+func (w *place) id(kind id.Kind, s string) (id.ID, bool) {
+	if i, ok := native.Parse(w.realm.ID, kind, s); ok {
+		return i, true
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return id.ID(n), err == nil && n > 0
+}
+
+// mustID is id for an argument that can be nothing else.
+func (w *place) mustID(kind id.Kind, s string) (id.ID, error) {
+	i, ok := w.id(kind, s)
+	if !ok {
+		return i, fmt.Errorf("%q is not the id of a %s in the realm %q", s, kind, w.realm.Name)
+	}
+	return i, nil
+}
+
+func (w *place) spell(kind id.Kind, i id.ID) string {
+	if i == id.None {
+		return "-"
+	}
+	return native.Spell(w.realm.ID, kind, i)
+}
+
+// organization finds a living organization by its slug or id.
+func (w *place) organization(ctx context.Context, s string) (o directory.Organization, err error) {
+	if _, isID := native.Parse(w.realm.ID, id.Organization, s); !isID {
+		o, err = w.Directory.OrganizationBy(ctx, w.by, query.Is("slug_key", directory.Fold(s)))
+		if err == nil || !errors.Is(err, directory.ErrOrganizationNotFound) {
+			return o, err
+		}
+	}
+	i, ok := w.id(id.Organization, s)
+	if !ok {
+		return o, fmt.Errorf("there is no organization with the slug or id %q", s)
+	}
+	if o, err = w.Directory.Organization(ctx, w.by, i); errors.Is(err, directory.ErrOrganizationNotFound) {
+		return o, fmt.Errorf("there is no organization with the slug or id %q; \"guildhall organization deletions\" lists those that were deleted", s)
+	}
+	return o, err
+}
+
+// gone finds an organization by slug or id that may be deleted already; those are
+// known by their id alone.
+func (w *place) gone(ctx context.Context, s string) (id.ID, error) {
+	o, err := w.organization(ctx, s)
+	if err == nil {
+		return o.ID, nil
+	}
+	if i, ok := w.id(id.Organization, s); ok {
+		return i, nil
+	}
+	return id.None, err
+}
+
+// table writes rows under a heading.
+func table(p *program, heading string, rows [][]string) error {
+	t := tabwriter.NewWriter(p.Out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(t, heading)
+	for _, r := range rows {
+		fmt.Fprintln(t, strings.Join(r, "\t"))
+	}
+	return t.Flush()
+}
+
+// moment spells a time for people.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04 UTC")
+}
