@@ -220,7 +220,7 @@ func tables() []table {
 				return "rlm_" + id.For(id.None, k).Base62(i) // realms belong to none
 			}
 			return map[id.Kind]string{id.Organization: "org_", id.User: "usr_", id.Member: "mem_", id.Role: "rol_", id.Invitation: "inv_",
-				id.Domain: "dom_", id.Key: "key_", id.Deletion: "del_"}[k] + id.For(r.ID, k).Base62(i)
+				id.Domain: "dom_", id.Key: "key_", id.Deletion: "del_", id.Hold: "hld_"}[k] + id.For(r.ID, k).Base62(i)
 		}, nativeCredential},
 	}
 }
@@ -302,7 +302,7 @@ func nativeCredential(t *testing.T, s *Server, w world, within id.ID, everything
 var byName = map[string]id.Kind{
 	"organization": id.Organization, "organization_id": id.Organization, "org_id": id.Organization, "member": id.Member, "member_id": id.Member,
 	"user": id.User, "user_id": id.User, "role": id.Role, "invitation": id.Invitation, "invitation_id": id.Invitation, "domain": id.Domain,
-	"discovery_domain_id": id.Domain, "key": id.Key, "realm": id.Realm, "deletion": id.Deletion, "project_id": id.Project, "grant_id": id.ProjectGrant,
+	"discovery_domain_id": id.Domain, "key": id.Key, "realm": id.Realm, "deletion": id.Deletion, "hold": id.Hold, "project_id": id.Project, "grant_id": id.ProjectGrant,
 	"token_id": id.Key, "key_id": id.Key,
 }
 

@@ -1,8 +1,10 @@
 package native
 
 import (
+	"context"
 	"errors"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -28,7 +30,7 @@ const (
 // A deletion as this wire shows it: the ending of an organization or a user.
 type deletion struct {
 	Stamp
-	State        string     `json:"state" enum:"grace,queued,purging,purged,restored" doc:"What has ended is gone from the first moment; purged means that its last trace is removed."`
+	State        string     `json:"state" enum:"grace,held,queued,purging,purged,restored" doc:"What has ended is gone from the first moment; purged means that its last trace is removed, held that a legal hold keeps it from that."`
 	Kind         string     `json:"kind" enum:"organization,user" doc:"What ended."`
 	Organization *string    `json:"organization" doc:"The organization that ended, or that owned the user who did."`
 	User         *string    `json:"user" doc:"The user who ended."`
@@ -36,7 +38,13 @@ type deletion struct {
 	GraceUntil   *moment    `json:"grace_until" nullable:"true" doc:"Nothing is removed before this time."`
 	RequestedBy  string     `json:"requested_by" doc:"The id of the key or user, or the name of another client."`
 	Reason       *string    `json:"reason"`
+	Fingerprint  *string    `json:"fingerprint" doc:"That of the preview which the deletion required."`
+	Paused       bool       `json:"paused" doc:"An operator stopped the removal until it is resumed."`
 	Progress     []progress `json:"progress" doc:"What has been done so far, by kind and effect."`
+	Remaining    *int       `json:"remaining" nullable:"true" doc:"How many objects are yet to be done; null where it is not counted, as in lists."`
+	Rate         *float64   `json:"rate" nullable:"true" doc:"Objects a second since the removal began; null while it does not run."`
+	Estimate     *int       `json:"estimate_seconds" nullable:"true" doc:"The time that the rest takes at this rate."`
+	StartedAt    *moment    `json:"started_at" nullable:"true" doc:"When the removal began; from then on there is no undo."`
 	PurgedAt     *moment    `json:"purged_at" nullable:"true"`
 }
 
@@ -54,7 +62,27 @@ type newDeletion struct {
 	Users  string `json:"users,omitempty" enum:"erase,detach" doc:"What becomes of the users that the organization owns: erase ends them with it, detach, which is the default, hands them to the realm. Users who are only its members are always kept."`
 	Grace  string `json:"grace,omitempty" maxLength:"32" doc:"How long nothing is removed yet, such as 168h, which is the default, 90m or 0s; at most 8760h."`
 	Reason string `json:"reason,omitempty" maxLength:"500" doc:"Why, for the record."`
+
+	Confirm string `json:"confirm,omitempty" maxLength:"255" doc:"The name of the organization, typed by a person: nothing is deleted unless it is the very same."`
 }
+
+// A newUserDeletion asks for the end of a user.
+type newUserDeletion struct {
+	Grace  string `json:"grace,omitempty" maxLength:"32" doc:"How long nothing is removed yet, such as 168h, which is the default, 90m or 0s; at most 8760h."`
+	Reason string `json:"reason,omitempty" maxLength:"500" doc:"Why, for the record."`
+}
+
+// A restoration undoes a deletion.
+type restoration struct {
+	Name       string `json:"name,omitempty" maxLength:"255" doc:"Another name for the organization."`
+	Slug       string `json:"slug,omitempty" maxLength:"128" doc:"Another slug for the organization."`
+	ExternalID string `json:"external_id,omitempty" maxLength:"255" doc:"Another external id."`
+	Email      string `json:"email,omitempty" maxLength:"254" doc:"Another e-mail address for the user."`
+	Username   string `json:"username,omitempty" maxLength:"254" doc:"Another user name for the user."`
+	Keys       bool   `json:"keys,omitempty" doc:"Bring back keys and client secrets as well. Whoever was signed in has to sign in again in any case."`
+}
+
+var usersParameter = parameter{name: "users", about: "What becomes of the users that the organization owns; detach unless given.", values: []string{"erase", "detach"}}
 
 var reasonParameter = parameter{name: "reason", about: "Why, for the record; at most 500 characters."}
 
@@ -64,7 +92,8 @@ func showDeletion(c edge.Call, d erasure.Deletion) deletion {
 		Stamp: stamped(realm, id.Deletion, d.Stamp), State: string(d.State), Kind: d.Kind.String(),
 		Organization: spellOrNull(realm, id.Organization, d.Organization), Users: string(d.Users),
 		GraceUntil: momentOrNull(d.GraceUntil), RequestedBy: requester(realm, d.RequestedBy), Reason: textOrNull(d.Reason),
-		Progress: progressOf(d.Done), PurgedAt: momentOrNull(d.PurgedAt),
+		Fingerprint: textOrNull(d.Fingerprint), Paused: d.Paused,
+		Progress: progressOf(d.Done), StartedAt: momentOrNull(d.StartedAt), PurgedAt: momentOrNull(d.PurgedAt),
 	}
 	if d.Kind == id.User {
 		shown.User = spellOrNull(realm, id.User, d.Subject)
@@ -91,13 +120,24 @@ func progressOf(done map[string]int) []progress {
 		if cut < 0 {
 			continue
 		}
-		all = append(all, progress{Kind: what[cut+1:], Effect: strings.ReplaceAll(what[:cut], " ", "_"), Count: done[what]})
+		all = append(all, progress{Kind: what[cut+1:], Effect: effectWord(what[:cut]), Count: done[what]})
 	}
 	return all
 }
 
+// effectWord is an effect as one word.
+func effectWord(s string) string { return strings.ReplaceAll(s, " ", "_") }
+
 func (a *API) deletionOperations() []operation {
 	return []operation{
+		{
+			name: "organizations.preview_deletion", method: http.MethodGet, path: "/organizations/{organization}/deletion/preview",
+			permission: access.OrganizationDelete, parameters: []parameter{usersParameter},
+			summary: "Preview the deletion of an organization",
+			notes: "What it would do if it were asked for now. Nothing changes. The ETag of the answer, sent as If-Match with the deletion, " +
+				"makes sure that nothing happened in between.",
+			handling: gives(a.preview),
+		},
 		{
 			name: "organizations.request_deletion", method: http.MethodPost, path: "/organizations/{organization}/deletion",
 			permission: access.OrganizationDelete, status: http.StatusAccepted, versioned: true,
@@ -111,7 +151,7 @@ func (a *API) deletionOperations() []operation {
 			permission: access.OrganizationDelete, status: http.StatusAccepted, versioned: true,
 			summary: "Delete an organization", notes: "The same as requesting its deletion.",
 			parameters: []parameter{
-				{name: "users", about: "What becomes of the users that the organization owns; detach unless given.", values: []string{"erase", "detach"}},
+				usersParameter,
 				{name: "grace", about: "How long nothing is removed yet, such as 168h, which is the default, or 0s."},
 				reasonParameter,
 			},
@@ -121,7 +161,7 @@ func (a *API) deletionOperations() []operation {
 			name: "deletions.list", method: http.MethodGet, path: "/deletions", permission: access.OrganizationDelete,
 			summary: "List deletions",
 			handling: lists(listing{filters: []filter{
-				among("state", "state", "Only those in this state.", "grace", "queued", "purging", "purged", "restored"),
+				among("state", "state", "Only those in this state.", "grace", "held", "queued", "purging", "purged", "restored"),
 				referring("organization", "organization_id", "Only that of this organization, and those of users it owned.", id.Organization),
 			}}, func(c edge.Call, q query.Query) (query.Page[erasure.Deletion], error) {
 				return a.Erasure.Deletions(c.Context(), c.Actor, q)
@@ -131,25 +171,61 @@ func (a *API) deletionOperations() []operation {
 			name: "deletions.get", method: http.MethodGet, path: "/deletions/{deletion}", permission: access.OrganizationDelete,
 			summary: "Get a deletion", handling: gives(a.deletion),
 		},
+		{
+			name: "deletions.restore", method: http.MethodPost, path: "/deletions/{deletion}/restore", permission: access.OrganizationDelete,
+			summary: "Undo a deletion",
+			notes: "What ended is what it was, with the same ids, as long as the removal has not begun. Where others have taken a name meanwhile, " +
+				"nothing is restored, and the answer lists the conflicts: give new names for those.",
+			handling: takes(a.restore),
+		},
+		{
+			name: "deletions.pause", method: http.MethodPost, path: "/deletions/{deletion}/pause", permission: access.OrganizationDelete,
+			summary: "Pause a deletion", notes: "Nothing more is removed until it is resumed. What ended stays ended.",
+			handling: gives(func(c edge.Call) (deletion, error) { return a.steer(c, a.Erasure.Pause) }),
+		},
+		{
+			name: "deletions.resume", method: http.MethodPost, path: "/deletions/{deletion}/resume", permission: access.OrganizationDelete,
+			summary: "Resume a deletion", notes: "A grace that has not ended is kept.",
+			handling: gives(func(c edge.Call) (deletion, error) { return a.steer(c, a.Erasure.Resume) }),
+		},
+		{
+			name: "deletions.events", method: http.MethodGet, path: "/deletions/{deletion}/events", permission: access.OrganizationDelete,
+			summary: "Watch a deletion",
+			notes: "Server-sent events: one named deletion, with the deletion as its data, at first and after every change of its state or progress. " +
+				"The stream ends once it is purged or restored.",
+			handling: writes("text/event-stream", a.watch),
+		},
+		{
+			name: "deletions.receipt", method: http.MethodGet, path: "/deletions/{deletion}/receipt", permission: access.OrganizationDelete,
+			summary:  "Get the receipt of a deletion",
+			notes:    "A JWS in its compact form (RFC 7515), signed with the realm's key. It exists once the deletion is purged.",
+			handling: writes("application/jose", a.receipt),
+		},
+		{
+			name: "receipts.list", method: http.MethodGet, path: "/receipts", permission: access.OrganizationDelete,
+			summary: "List the ledger of receipts", notes: "All of the realm in their order, each with the hash of the one before it.",
+			handling: lists(listing{plain: true}, func(c edge.Call, q query.Query) (query.Page[erasure.Receipt], error) {
+				return a.Erasure.Ledger(c.Context(), c.Actor, q)
+			}, showReceipt),
+		},
 	}
 }
 
 func (a *API) requestDeletion(c edge.Call, in newDeletion) (deletion, error) {
-	opts := erasure.Options{Users: erasure.Users(in.Users), Grace: defaultGrace, Reason: in.Reason}
-	if in.Grace != "" {
-		var ok bool
-		if opts.Grace, ok = grace(in.Grace); !ok {
-			return deletion{}, errBody.On("grace").Saying(graceRule)
-		}
+	opts := erasure.Options{Users: erasure.Users(in.Users), Reason: in.Reason, Name: in.Confirm}
+	var err error
+	if opts.Grace, err = bodyGrace(in.Grace); err != nil {
+		return deletion{}, err
 	}
 	return a.endOrganization(c, opts)
 }
 
 func (a *API) deleteOrganization(c edge.Call) (deletion, error) {
 	given := c.Query()
-	opts := erasure.Options{Users: erasure.Users(given.Get("users")), Grace: defaultGrace, Reason: given.Get("reason")}
-	if v, ok := value(given, "users"); ok && v != string(erasure.Erase) && v != string(erasure.Detach) {
-		return deletion{}, badParameter("users", "the parameter users must be erase or detach")
+	opts := erasure.Options{Grace: defaultGrace, Reason: given.Get("reason")}
+	var err error
+	if opts.Users, err = usersAsked(c); err != nil {
+		return deletion{}, err
 	}
 	if v, ok := value(given, "grace"); ok {
 		if opts.Grace, ok = grace(v); !ok {
@@ -162,12 +238,36 @@ func (a *API) deleteOrganization(c edge.Call) (deletion, error) {
 	return a.endOrganization(c, opts)
 }
 
+// usersAsked reads the parameter that decides on the users.
+func usersAsked(c edge.Call) (erasure.Users, error) {
+	v, ok := value(c.Query(), "users")
+	switch {
+	case !ok:
+		return erasure.Detach, nil
+	case v != string(erasure.Erase) && v != string(erasure.Detach):
+		return "", badParameter("users", "the parameter users must be erase or detach")
+	}
+	return erasure.Users(v), nil
+}
+
 const graceRule = "the grace must be a duration such as 168h, 90m or 0s, of at most 8760h"
 
 // grace reads a duration of grace.
 func grace(s string) (time.Duration, bool) {
 	d, err := time.ParseDuration(s)
 	return d, err == nil && d >= 0 && d <= longestGrace
+}
+
+// bodyGrace reads the grace in a body.
+func bodyGrace(s string) (time.Duration, error) {
+	if s == "" {
+		return defaultGrace, nil
+	}
+	d, ok := grace(s)
+	if !ok {
+		return d, errBody.On("grace").Saying(graceRule)
+	}
+	return d, nil
 }
 
 func checkReason(s string) error {
@@ -189,7 +289,7 @@ func (a *API) endOrganization(c edge.Call, opts erasure.Options) (deletion, erro
 }
 
 // atVersion carries a deletion out under the If-Match of the request. Of several
-// versions that it allows the one that fits is found by trying.
+// versions and previews that it allows the one that fits is found by trying.
 func atVersion[D any](c edge.Call, opts erasure.Options, end func(erasure.Options) (D, error)) (d D, err error) {
 	asked, err := ifMatch(c)
 	if err != nil {
@@ -204,6 +304,12 @@ func atVersion[D any](c edge.Call, opts erasure.Options, end func(erasure.Option
 			return d, err
 		}
 	}
+	opts.Version = 0
+	for _, opts.Fingerprint = range asked.previews {
+		if d, err = end(opts); !errors.Is(err, erasure.ErrChanged) {
+			return d, err
+		}
+	}
 	return d, err
 }
 
@@ -213,7 +319,20 @@ func (a *API) deleteUser(c edge.Call) (deletion, error) {
 	if err := checkReason(reason); err != nil {
 		return deletion{}, err
 	}
-	d, err := atVersion(c, erasure.Options{Users: erasure.Erase, Reason: reason}, func(opts erasure.Options) (directory.UserDeletion, error) {
+	return a.endUser(c, i, erasure.Options{Users: erasure.Erase, Reason: reason})
+}
+
+func (a *API) requestUserDeletion(c edge.Call, in newUserDeletion) (deletion, error) {
+	i := userOf(c)
+	grace, err := bodyGrace(in.Grace)
+	if err != nil {
+		return deletion{}, err
+	}
+	return a.endUser(c, i, erasure.Options{Users: erasure.Erase, Grace: grace, Reason: in.Reason})
+}
+
+func (a *API) endUser(c edge.Call, i id.ID, opts erasure.Options) (deletion, error) {
+	d, err := atVersion(c, opts, func(opts erasure.Options) (directory.UserDeletion, error) {
 		return a.Directory.DeleteUser(c.Context(), c.Actor, i, opts)
 	})
 	return showDeletion(c, d.Deletion), err
@@ -222,5 +341,37 @@ func (a *API) deleteUser(c edge.Call) (deletion, error) {
 func (a *API) deletion(c edge.Call) (deletion, error) {
 	i := object(c, "deletion", id.Deletion)
 	d, err := a.Erasure.Deletion(c.Context(), c.Actor, i)
+	if err != nil {
+		return deletion{}, err
+	}
+	left, err := a.Erasure.Remaining(c.Context(), c.Actor, i)
+	return a.measured(showDeletion(c, d), d, left), err
+}
+
+// measured adds what is left of a deletion, and how fast it goes.
+func (a *API) measured(shown deletion, d erasure.Deletion, left int) deletion {
+	shown.Remaining = &left
+	done, took := rows(d), a.Now().Sub(d.StartedAt).Seconds()
+	if d.State != erasure.Purging || d.Paused || d.StartedAt.IsZero() || took <= 0 || done == 0 {
+		return shown
+	}
+	rate := float64(done) / took
+	rest := int(math.Ceil(float64(left) / rate))
+	shown.Rate, shown.Estimate = &rate, &rest
+	return shown
+}
+
+func (a *API) restore(c edge.Call, in restoration) (deletion, error) {
+	i := object(c, "deletion", id.Deletion)
+	d, err := a.Erasure.Restore(c.Context(), c.Actor, i, erasure.Renames(in))
+	return showDeletion(c, d), err
+}
+
+// steering is an operation of the engine that stops a purge or lets it go on.
+type steering func(ctx context.Context, by access.Actor, i id.ID) (erasure.Deletion, error)
+
+func (a *API) steer(c edge.Call, change steering) (deletion, error) {
+	i := object(c, "deletion", id.Deletion)
+	d, err := change(c.Context(), c.Actor, i)
 	return showDeletion(c, d), err
 }

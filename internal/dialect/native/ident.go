@@ -20,6 +20,7 @@ var prefixes = map[id.Kind]string{
 	id.Domain:       "dom_",
 	id.Key:          "key_",
 	id.Deletion:     "del_",
+	id.Hold:         "hld_",
 }
 
 // spell gives the form of i on this wire. Realms are spelled without a realm,

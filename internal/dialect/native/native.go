@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"guildhall/internal/access"
@@ -47,6 +48,7 @@ type API struct {
 	Messages func(realm id.ID) []Message
 
 	contract contract
+	watchers atomic.Int64 // streams of events that are open
 }
 
 // Name is "native".
@@ -72,7 +74,7 @@ func (a *API) Routes() []edge.Route {
 func (a *API) operations() []operation {
 	all := slices.Concat(
 		a.realmOperations(), a.organizationOperations(), a.deletionOperations(), a.userOperations(),
-		a.memberOperations(), a.roleOperations(), a.invitationOperations(), a.domainOperations(), a.keyOperations(),
+		a.memberOperations(), a.roleOperations(), a.invitationOperations(), a.domainOperations(), a.keyOperations(), a.holdOperations(),
 		a.documentOperations(), a.bootstrapOperations(),
 	)
 	if a.Messages != nil {

@@ -54,6 +54,7 @@ func TestExchanges(t *testing.T) {
 			"all":       bearer(t, r, r.Realm, id.None, AllPermissions),
 			"operator":  bearer(t, r, r.Realm, id.None, AllPermissions, realm.Operator),
 			"reader":    bearer(t, r, r.Realm, id.None, string(access.OrganizationRead), string(access.RealmRead)),
+			"deleter":   bearer(t, r, r.Realm, id.None, string(access.OrganizationDelete)),
 			"confined":  bearer(t, r, r.Realm, first, AllPermissions),
 			"foreign":   bearer(t, r, other, id.None, AllPermissions),
 			"bootstrap": "Bearer " + r.Key(t, BootstrapScheme, credential.Key{}),

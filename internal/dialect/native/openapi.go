@@ -144,7 +144,7 @@ func headerParameters() map[string]*huma.Param {
 		},
 		"If-Match": {
 			Name: "If-Match", In: "header", Schema: text,
-			Description: "Carry the request out only if the object is in this version: its ETag.",
+			Description: "Carry the request out only if the object is in this version: its ETag. The deletion of an organization also takes the ETag of its preview.",
 		},
 	}
 }
@@ -208,6 +208,7 @@ var segments = map[string]string{
 	"domain":       "The id of a domain.",
 	"key":          "The id of a key.",
 	"deletion":     "The id of a deletion.",
+	"hold":         "The id of a hold.",
 	"problem":      "The last part of the type of a problem.",
 }
 
@@ -241,10 +242,14 @@ func (o operation) success(r huma.Registry) (int, *huma.Response) {
 		answer.Content = map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: huma.TypeObject}}}
 		return status, answer
 	}
-	answer.Content = map[string]*huma.MediaType{"application/json": {Schema: r.Schema(o.out, true, "")}}
+	media := "application/json"
+	if o.media != "" {
+		media = o.media
+	}
+	answer.Content = map[string]*huma.MediaType{media: {Schema: r.Schema(o.out, true, "")}}
 	text := &huma.Schema{Type: huma.TypeString}
-	if o.out.Implements(reflect.TypeFor[interface{ version() int64 }]()) {
-		answer.Headers["ETag"] = &huma.Header{Description: "The version of the object, for If-Match.", Schema: text}
+	if o.out.Implements(reflect.TypeFor[interface{ etag() string }]()) {
+		answer.Headers["ETag"] = &huma.Header{Description: "For If-Match: the version of the object, or the fingerprint of the preview.", Schema: text}
 	}
 	if status != http.StatusOK && o.out.Implements(reflect.TypeFor[interface{ location() string }]()) {
 		answer.Headers["Location"] = &huma.Header{Description: "Where the object is.", Schema: text}

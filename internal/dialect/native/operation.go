@@ -36,6 +36,7 @@ type operation struct {
 // A handling is a handler with the types it reads and writes.
 type handling struct {
 	in, out reflect.Type // nil for no body
+	media   string       // of an answer that is no JSON
 	list    *listing     // of an operation that answers with a page
 	run     func(c edge.Call, decode func(any) error) (any, error)
 }
@@ -65,6 +66,14 @@ func gives[Out any](f func(edge.Call) (Out, error)) handling {
 			return f(c)
 		},
 	}
+}
+
+// writes is the handling of a request without a body that gets text: a string, or
+// one that comes piece by piece.
+func writes[Text string | edge.Stream](media string, f func(edge.Call) (Text, error)) handling {
+	h := gives(f)
+	h.out, h.media = reflect.TypeFor[string](), media
+	return h
 }
 
 // takesOnly is the handling of a request with a body that gets none back.
@@ -155,8 +164,18 @@ func (o operation) answer(c edge.Call) (reply edge.Reply, kept any, err error) {
 		reply.Status = http.StatusNoContent
 		return reply, nil, nil
 	}
-	if v, ok := body.(interface{ version() int64 }); ok {
-		reply.Header.Set("ETag", tag(v.version()))
+	if o.media != "" {
+		reply.Type = o.media
+		switch v := body.(type) {
+		case edge.Stream:
+			reply.Stream = v
+		case string:
+			reply.Raw = []byte(v)
+		}
+		return reply, nil, nil
+	}
+	if v, ok := body.(interface{ etag() string }); ok {
+		reply.Header.Set("ETag", v.etag())
 	}
 	if v, ok := body.(interface{ location() string }); ok && reply.Status != http.StatusOK && v.location() != "" {
 		reply.Header.Set("Location", prefix+v.location())

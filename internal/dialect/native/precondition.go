@@ -11,6 +11,8 @@ import (
 
 var errIfMatch = fault.New(fault.Invalid, "invalid_if_match", "If-Match", `If-Match must be * or entity tags such as "3"`)
 
+const previewTag = "preview-"
+
 // tag is the entity tag of a version of an object (RFC 9110 section 8.8.3).
 func tag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
@@ -19,6 +21,7 @@ type match struct {
 	asked    bool
 	any      bool
 	versions []int64
+	previews []string // fingerprints
 }
 
 // ifMatch reads the If-Match header of a request (RFC 9110 section 13.1.1). Tags
@@ -41,6 +44,8 @@ func ifMatch(c edge.Call) (match, error) {
 		}
 		if v, err := strconv.ParseInt(t[1:len(t)-1], 10, 64); err == nil && !weak && tag(v) == t {
 			m.versions = append(m.versions, v)
+		} else if print, ok := strings.CutPrefix(t[1:len(t)-1], previewTag); ok && print != "" && !weak {
+			m.previews = append(m.previews, print)
 		}
 	}
 	return m, nil

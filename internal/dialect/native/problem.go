@@ -7,6 +7,7 @@ import (
 
 	"guildhall/internal/access"
 	"guildhall/internal/edge"
+	"guildhall/internal/erasure"
 	"guildhall/internal/fault"
 )
 
@@ -21,6 +22,21 @@ type problem struct {
 	Errors     []fieldProblem `json:"errors,omitempty" nullable:"false" doc:"The parts of the request that are at fault."`
 	Permission string         `json:"permission,omitempty" doc:"The permission that the key lacks."`
 	Allowed    []string       `json:"allowed,omitempty" nullable:"false" doc:"The methods that the path knows."`
+	Changes    []change       `json:"changes,omitempty" nullable:"false" doc:"What happened in the organization since the preview."`
+	Conflicts  []conflict     `json:"conflicts,omitempty" nullable:"false" doc:"The names that others have taken; a restore can give new ones."`
+	Holds      []obstacle     `json:"holds,omitempty" nullable:"false" doc:"The legal holds that forbid it."`
+}
+
+// A change counts what happened since a preview.
+type change struct {
+	Event string `json:"event" doc:"Such as member.created."`
+	Times int    `json:"times" minimum:"1"`
+}
+
+// A conflict is a name that somebody else has taken.
+type conflict struct {
+	Field string `json:"field" doc:"The field of the restore that gives another one."`
+	Value string `json:"value"`
 }
 
 // A fieldProblem is what is wrong with one part of a request.
@@ -107,6 +123,16 @@ func (a *API) Failure(f *fault.Error, c edge.Call) edge.Reply {
 		p.Errors = detail
 	case access.Permission:
 		p.Permission = string(detail)
+	case []erasure.Change:
+		for _, d := range detail {
+			p.Changes = append(p.Changes, change(d))
+		}
+	case []erasure.Conflict:
+		for _, d := range detail {
+			p.Conflicts = append(p.Conflicts, conflict(d))
+		}
+	case []erasure.Hold:
+		p.Holds = obstacles(c, detail)
 	case []string:
 		if f.Reason == edge.ErrNoMethod.Reason {
 			p.Allowed = detail

@@ -146,6 +146,12 @@ func (a *API) userOperations() []operation {
 			handling: gives(a.deleteUser),
 		},
 		{
+			name: "users.request_deletion", method: http.MethodPost, path: "/users/{user}/deletion", permission: access.UserDelete,
+			status: http.StatusAccepted, versioned: true, summary: "Delete a user, to be restored within a grace",
+			notes:    "Like DELETE, except that nothing is removed before the grace has ended, and that until then the deletion can be undone.",
+			handling: takes(a.requestUserDeletion),
+		},
+		{
 			name: "users.set_password", method: http.MethodPut, path: "/users/{user}/password", permission: access.UserWrite,
 			summary: "Replace the password of a user", handling: takesOnly(a.setPassword),
 		},

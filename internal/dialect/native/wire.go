@@ -69,7 +69,7 @@ type Stamp struct {
 	UpdatedAt moment `json:"updated_at"`
 }
 
-func (s Stamp) version() int64 { return s.Version }
+func (s Stamp) etag() string { return tag(s.Version) }
 
 func stamped(realm id.ID, kind id.Kind, s directory.Stamp) Stamp {
 	return Stamp{ID: spell(realm, kind, s.ID), Version: s.Version, CreatedAt: moment(s.CreatedAt), UpdatedAt: moment(s.UpdatedAt)}

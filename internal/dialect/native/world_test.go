@@ -40,6 +40,7 @@ func newWorld(t testing.TB) *world {
 	made("organization", "/organizations", `{"name":"Gone"}`)
 	w.ended = w.ids["organization"]
 	made("deletion", "/organizations/{organization}/deletion", `{}`)
+	made("hold", "/holds", `{"organization":"{organization}","reason":"case 7"}`)
 	made("organization", "/organizations", `{"name":"Acme","public_metadata":{"a":1}}`)
 	made("role", "/roles", `{"key":"admin","organization":"{organization}"}`)
 	made("user", "/users", `{"email":"ada@example.com","organization":"{organization}","roles":["{role}"]}`)
@@ -63,7 +64,7 @@ func (w *world) dump(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
 	for _, path := range []string{
-		"/organizations", "/users", "/roles", "/deletions", "/keys?organization={organization}", "/organizations/{organization}/members",
+		"/organizations", "/users", "/roles", "/deletions", "/holds", "/keys?organization={organization}", "/organizations/{organization}/members",
 		"/organizations/{organization}/invitations", "/organizations/{organization}/domains", "/organizations/{organization}/members/{user}/roles",
 		"/users/{user}/roles", "/realms/current",
 	} {
@@ -81,6 +82,7 @@ var bodies = map[string]string{
 	"organizations.create": `{"name":"x"}`, "organizations.update": `{"name":"x"}`, "organizations.request_deletion": `{}`,
 	"realms.create": `{"name":"x"}`, "realms.create_key": `{"name":"x","permissions":["*"]}`,
 	"users.create": `{"email":"x@example.com","organization":"{organization}"}`, "users.update": `{"name":"x"}`, "users.set_password": `{"password":"x"}`,
+	"users.request_deletion": `{}`, "deletions.restore": `{}`, "holds.place": `{"organization":"{organization}","reason":"x"}`,
 	"users.set_roles": `{"roles":[]}`, "users.add_roles": `{"roles":[]}`,
 	"members.add": `{"user":"{user}"}`, "members.update": `{"state":"pending"}`, "members.set_roles": `{"roles":[]}`, "members.add_roles": `{"roles":["{role}"]}`,
 	"roles.create": `{"key":"x","organization":"{organization}"}`, "roles.update": `{"name":"x"}`,
