@@ -80,6 +80,13 @@ func TestConditionsOnVersions(t *testing.T) {
 			}
 		}
 	}
+	for given, want := range map[string][]string{
+		`"preview-abc"`: {"abc"}, `"1", "preview-a", "preview-b"`: {"a", "b"}, `W/"preview-abc"`: nil, `"preview-"`: nil, `"Preview-abc"`: nil,
+	} {
+		if m, err := ifMatch(call("If-Match", given)); err != nil || !slices.Equal(m.previews, want) || m.allows(2) == nil {
+			t.Errorf("%s: %v, %v", given, m, err)
+		}
+	}
 	for _, bad := range []string{"", "1", `"1`, `"1""2"`, ",", `"a"b"`} {
 		if _, err := ifMatch(call("If-Match", bad)); !errors.Is(err, errIfMatch) {
 			t.Errorf("%q: %v", bad, err)
