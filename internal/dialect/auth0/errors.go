@@ -103,6 +103,7 @@ var reasons = map[string]wireError{
 	"domain_taken":            {409, "", "An organization discovery domain with this domain is already registered to this organization."},
 
 	"organization_protected":  {403, notSupported, "The organization is protected against deletion."},
+	"legal_hold":              {403, notSupported, "A legal hold forbids the deletion."},
 	"organization_is_default": {400, notSupported, "The default organization of a realm cannot be deleted."},
 
 	"rate_limited": {429, "too_many_requests", "Global limit has been reached"},

@@ -103,6 +103,7 @@ var worded = map[string]*refusal{
 	directory.ErrAlreadyActive.Reason:        errIsActive,
 	erasure.ErrDefault.Reason:                errRemoveDefault,
 	erasure.ErrProtected.Reason:              {codes.FailedPrecondition, "ORG-pr0tC", "Organisation is protected against deletion"},
+	erasure.ErrHeld.Reason:                   {codes.FailedPrecondition, "ORG-h3LdC", "A legal hold forbids the deletion"},
 	project.ErrProjectNotFound.Reason:        errProjectUnknown,
 	project.ErrRoleNotFound.Reason:           errRoleUnknown,
 	project.ErrGrantNotFound.Reason:          errGrantUnknown,
