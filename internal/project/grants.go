@@ -2,6 +2,7 @@ package project
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"guildhall/internal/access"
@@ -167,7 +168,7 @@ func (s *Service) GrantUser(ctx context.Context, by access.Actor, g UserGrant) (
 		}
 		within, err := standing(ctx, tx, &fresh)
 		if err != nil {
-			return err
+			return unseen(ctx, tx, by, fresh, err)
 		}
 		u, err := tx.Users().Hold(ctx, fresh.User)
 		if err != nil {
@@ -185,6 +186,22 @@ func (s *Service) GrantUser(ctx context.Context, by access.Actor, g UserGrant) (
 		return record(ctx, tx, by, fact("user.grant.added", id.UserGrant, g.ID, g.Organization))
 	})
 	return g, err
+}
+
+// unseen says of a project without a grant to the organization that it does not
+// exist, unless the actor sees it: ids of others cannot be probed by giving grants.
+func unseen(ctx context.Context, tx Tx, by access.Actor, g UserGrant, err error) error {
+	if !errors.Is(err, ErrGrantNotFound) || by.Can(access.ProjectRead, g.ProjectOrganization, g.Project) {
+		return err
+	}
+	n, counting := tx.ProjectGrants().Count(ctx, query.Is("project_id", g.Project), query.Is("granted_id", g.Organization))
+	switch {
+	case counting != nil:
+		return counting
+	case n == 0:
+		return ErrProjectNotFound
+	}
+	return err
 }
 
 // standing finds what a user grant stands on: the project itself, whose
