@@ -50,6 +50,7 @@ func newSiteOn(t *testing.T, cfg Config) *site {
 	}
 	at.Server, at.h = s, s.handler()
 	at.here, at.there = s.populate(t, s.home), s.populate(t, foreign)
+	at.here.elsewhere, at.there.elsewhere = foreign.ID, s.home.ID
 	for _, tb := range tables() {
 		at.tables[tb.dialect] = tb
 	}
