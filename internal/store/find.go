@@ -15,7 +15,7 @@ type Finder struct{ DB *DB }
 // the row of owners is deleted, suspended or switched off.
 const (
 	realmActive = "EXISTS (SELECT 1 FROM realms AS r WHERE r.id = c.realm_id AND r.deleted_at = 0)"
-	ownerActive = "(c.organization_id = 0 OR EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = c.organization_id AND o.state = 'active' AND (o.deleted_at = 0 OR o.users_fate = 'detach' AND c.user_id <> 0)))"
+	ownerActive = "(c.organization_id = 0 OR EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = c.organization_id AND (o.deleted_at = 0 AND o.state = 'active' OR o.deleted_at <> 0 AND o.users_fate = 'detach' AND c.user_id <> 0)))"
 	appActive   = "(c.organization_id = 0 OR EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = c.organization_id AND o.state = 'active' AND o.deleted_at = 0))"
 	userActive  = "(c.user_id = 0 OR EXISTS (SELECT 1 FROM users AS u WHERE u.id = c.user_id AND u.deleted_at = 0 AND u.state = 'active' AND NOT EXISTS (" + homeGone + ")))"
 )
