@@ -144,6 +144,7 @@ func (s *Service) Key(ctx context.Context, secret, scheme string) (Principal, er
 func (s *Service) Client(ctx context.Context, clientID, secret, scheme string) (Principal, error) {
 	realm, a, err := s.Finder.LiveApplication(ctx, clientID)
 	if err != nil {
+		_ = subtle.ConstantTimeCompare([]byte(Hash(secret)), []byte(Hash(clientID)))
 		return Principal{}, unknown(err, ErrApplicationNotFound)
 	}
 	if a.SecretHash == "" || subtle.ConstantTimeCompare([]byte(Hash(secret)), []byte(a.SecretHash)) != 1 {

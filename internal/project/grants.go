@@ -37,16 +37,14 @@ func (s *Service) GrantProject(ctx context.Context, by access.Actor, g Grant) (G
 
 // Grant returns a project grant. The organization it was granted to sees it, too.
 func (s *Service) Grant(ctx context.Context, by access.Actor, where ...query.Condition) (g Grant, err error) {
-	if !by.CanSomewhere(access.GrantRead) {
-		return g, access.ErrPermissionMissing.With(access.GrantRead)
+	q, err := reaching(by, access.GrantRead, query.Query{Where: where}, "organization_id", "granted_id", "project_id", "id")
+	if err != nil {
+		return g, err
 	}
 	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
-		g, err = tx.ProjectGrants().Find(ctx, where...)
+		g, err = tx.ProjectGrants().Find(ctx, q.Where...)
 		return err
 	})
-	if err == nil && !by.Can(access.GrantRead, g.Organization, g.Project, g.Granted, g.ID) {
-		return Grant{}, ErrGrantNotFound
-	}
 	return g, err
 }
 
@@ -225,6 +223,9 @@ func standing(ctx context.Context, tx Tx, g *UserGrant) (within []string, err er
 	}
 	on, err := tx.ProjectGrants().Find(ctx, where...)
 	if err != nil {
+		return nil, err
+	}
+	if on, err = tx.ProjectGrants().Hold(ctx, on.ID); err != nil {
 		return nil, err
 	}
 	g.Grant = on.ID
