@@ -218,6 +218,8 @@ func (o objects[T]) page(rows *sql.Rows, q query.Query, total int) (page query.P
 	page.Total = total
 	page.Items = []T{}
 	var last, value any
+	var v, none T
+	into := o.destinations(&v, &value) // of every row
 	for rows.Next() {
 		if len(page.Items) == q.Limit {
 			item := &page.Items[len(page.Items)-1]
@@ -227,11 +229,14 @@ func (o objects[T]) page(rows *sql.Rows, q query.Query, total int) (page query.P
 			}
 			break
 		}
-		var v T
-		if err := rows.Scan(o.destinations(&v, &value)...); err != nil {
+		v = none
+		if err := rows.Scan(into...); err != nil {
 			return page, err
 		}
 		last = value
+		if n := len(page.Items); n == cap(page.Items) { // few grow to many at once
+			page.Items = slices.Grow(page.Items, min(4+15*n, q.Limit-n))
+		}
 		page.Items = append(page.Items, v)
 	}
 	if err := rows.Err(); err != nil {
