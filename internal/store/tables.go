@@ -81,9 +81,9 @@ var users = &table[directory.User]{
 			&u.Phone, &u.PhoneVerified, &u.Name, &u.GivenName, &u.FamilyName, &u.ExternalID, &u.Connection,
 			&userDocument{u}, doc(&u.Public), doc(&u.Private)}
 	},
-	derived: []string{"username_key", "email_key", "name_key"},
+	derived: []string{"username_key", "email_key", "name_key", "given_name_key", "family_name_key"},
 	derive: func(u *directory.User) []any {
-		return []any{directory.Fold(u.Username), directory.Fold(u.Email), directory.Fold(u.Name)}
+		return []any{directory.Fold(u.Username), directory.Fold(u.Email), directory.Fold(u.Name), directory.Fold(u.GivenName), directory.Fold(u.FamilyName)}
 	},
 	sparse: []string{"alias", "external_id", "username_key"},
 	home:   func(u *directory.User) id.ID { return u.Home },
@@ -95,7 +95,7 @@ var users = &table[directory.User]{
 		"home_id": "CASE WHEN users.home_id = 0 THEN 0 ELSE COALESCE((SELECT h.id FROM organizations AS h WHERE h.id = users.home_id AND h.deleted_at = 0), 0) END",
 	},
 	fields: map[string]string{
-		"home_id": "users.home_id", "given_name_key": "lower(users.given_name)", "family_name_key": "lower(users.family_name)",
+		"home_id": "users.home_id",
 	},
 	taken: map[string]error{
 		"email": directory.ErrEmailTaken, "username": directory.ErrUsernameTaken, "external": directory.ErrExternalIDTaken,
