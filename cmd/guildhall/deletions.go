@@ -206,6 +206,7 @@ func (w *place) watch(p *program, i id.ID, patience time.Duration) (d erasure.De
 		}
 		if working == nil && time.Since(moved) >= patience && movable(d) {
 			working = make(chan struct{})
+			fmt.Fprintln(p.Err, "No server is at work on it; purging here.")
 			go func() { defer close(working); worker.Run(ctx) }()
 		}
 		if now := waitsFor(d); now != said {

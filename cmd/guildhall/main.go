@@ -62,9 +62,15 @@ func main() {
 // another that ended.
 const patience = 8 * time.Second
 
+// isTerminal reports whether somebody may be there. The null device is a
+// character device as a terminal is, and nobody ever types into it.
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
 }
 
 // run parses and carries out a command line, and gives the exit status: 0, 1 for

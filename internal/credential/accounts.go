@@ -97,6 +97,9 @@ func (s *Service) DeleteIntegratedAccount(ctx context.Context, by access.Actor, 
 }
 
 func lockAccount(ctx context.Context, tx Tx, by access.Actor, i id.ID) (IntegratedAccount, error) {
+	if !by.CanSomewhere(access.ApplicationWrite) {
+		return IntegratedAccount{}, access.ErrPermissionMissing.With(access.ApplicationWrite)
+	}
 	a, err := tx.IntegratedAccounts().Lock(ctx, i)
 	if err != nil {
 		return a, err

@@ -93,6 +93,7 @@ var (
 // whose owners, up to the realm, are alive and active at this moment.
 type Finder interface {
 	LiveKey(ctx context.Context, hash string) (realm id.ID, k Key, err error)
+	LiveKeyByID(ctx context.Context, realm, i id.ID) (Key, error)
 	LiveApplication(ctx context.Context, clientID string) (realm id.ID, a Application, err error)
 }
 
@@ -126,6 +127,20 @@ func (s *Service) Key(ctx context.Context, secret, scheme string) (Principal, er
 	if err != nil {
 		return Principal{}, unknown(err, ErrKeyNotFound)
 	}
+	return s.keyPrincipal(realm, k, scheme)
+}
+
+// LiveKey gives the principal of a key with which a token was made that is presented
+// now: whoever may not use the key any more may not use what came of it either.
+func (s *Service) LiveKey(ctx context.Context, realm, i id.ID, scheme string) (Principal, error) {
+	k, err := s.Finder.LiveKeyByID(ctx, realm, i)
+	if err != nil {
+		return Principal{}, unknown(err, ErrKeyNotFound)
+	}
+	return s.keyPrincipal(realm, k, scheme)
+}
+
+func (s *Service) keyPrincipal(realm id.ID, k Key, scheme string) (Principal, error) {
 	if k.Scheme != scheme || (!k.ExpiresAt.IsZero() && !s.Now().Before(k.ExpiresAt)) {
 		return Principal{}, ErrCredential
 	}
@@ -144,6 +159,7 @@ func (s *Service) Key(ctx context.Context, secret, scheme string) (Principal, er
 func (s *Service) Client(ctx context.Context, clientID, secret, scheme string) (Principal, error) {
 	realm, a, err := s.Finder.LiveApplication(ctx, clientID)
 	if err != nil {
+		_ = subtle.ConstantTimeCompare([]byte(Hash(secret)), []byte(Hash(clientID)))
 		return Principal{}, unknown(err, ErrApplicationNotFound)
 	}
 	if a.SecretHash == "" || subtle.ConstantTimeCompare([]byte(Hash(secret)), []byte(a.SecretHash)) != 1 {

@@ -34,6 +34,10 @@ func (s *Service) CreateKey(ctx context.Context, by access.Actor, k Key, prefix 
 			return err
 		}
 		if fresh.User != id.None {
+			// Whoever may make keys elsewhere only must not speak for the user.
+			if err := by.RequireSeen(access.KeyWrite, directory.ErrUserNotFound, on(home)...); err != nil {
+				return err
+			}
 			fresh.Organization = home // a key ends with its user, and with the user's home
 		}
 		if err := tx.Keys().Insert(ctx, &fresh); err != nil {
@@ -107,6 +111,9 @@ func narrowed(by access.Actor, p access.Permission, q query.Query) (query.Query,
 // RevokeKey removes a key. It is refused from this moment on, on every node.
 func (s *Service) RevokeKey(ctx context.Context, by access.Actor, i id.ID) error {
 	return s.Store.Update(ctx, by.Realm, func(tx Tx) error {
+		if !by.CanSomewhere(access.KeyWrite) {
+			return access.ErrPermissionMissing.With(access.KeyWrite)
+		}
 		k, err := tx.Keys().Lock(ctx, i)
 		if err != nil {
 			return err
@@ -156,16 +163,14 @@ func (s *Service) CreateApplication(ctx context.Context, by access.Actor, a Appl
 
 // Application returns the application that meets the conditions ("id", "client_id").
 func (s *Service) Application(ctx context.Context, by access.Actor, where ...query.Condition) (a Application, err error) {
-	if !by.CanSomewhere(access.ApplicationRead) {
-		return a, access.ErrPermissionMissing.With(access.ApplicationRead)
+	q, err := narrowed(by, access.ApplicationRead, query.Query{Where: where})
+	if err != nil {
+		return a, err
 	}
 	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
-		a, err = tx.Applications().Find(ctx, where...)
+		a, err = tx.Applications().Find(ctx, q.Where...)
 		return err
 	})
-	if err == nil && !by.Can(access.ApplicationRead, on(a.Organization)...) {
-		return Application{}, ErrApplicationNotFound
-	}
 	return a, err
 }
 
@@ -222,6 +227,9 @@ func (s *Service) DeleteApplication(ctx context.Context, by access.Actor, i id.I
 }
 
 func lockApplication(ctx context.Context, tx Tx, by access.Actor, i id.ID) (Application, error) {
+	if !by.CanSomewhere(access.ApplicationWrite) {
+		return Application{}, access.ErrPermissionMissing.With(access.ApplicationWrite)
+	}
 	a, err := tx.Applications().Lock(ctx, i)
 	if err != nil {
 		return a, err

@@ -85,8 +85,13 @@ func (s *Service) RemoveEntries(ctx context.Context, by access.Actor, of Owner, 
 	})
 }
 
+// where finds the rows of an owner. Those of a user may still name a home that
+// was deleted and left the user behind.
 func (o Owner) where() []query.Condition {
-	return []query.Condition{query.Is("organization_id", o.Organization), query.Is("user_id", o.User)}
+	if o.User != id.None {
+		return []query.Condition{query.Is("user_id", o.User)}
+	}
+	return []query.Condition{query.Is("organization_id", o.Organization), query.Is("user_id", id.None)}
 }
 
 // entryOwner holds the owner and gives it with the organization its rows hang on:
@@ -102,6 +107,9 @@ func entryOwner(ctx context.Context, tx Tx, by access.Actor, of Owner, write boo
 		}
 		_, err := tx.Organizations().Hold(ctx, of.Organization)
 		return of, err
+	}
+	if !by.CanSomewhere(user) {
+		return of, access.ErrPermissionMissing.With(user)
 	}
 	u, err := tx.Users().Hold(ctx, of.User)
 	if err != nil {

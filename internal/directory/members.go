@@ -214,6 +214,7 @@ func (s *Service) UpdateMember(ctx context.Context, by access.Actor, organizatio
 func changeMember(ctx context.Context, tx Tx, by access.Actor, of Membership, change func(*Member, *User) error) (Membership, error) {
 	old, person := of.Member, of.Person
 	m, u := old, person
+	u.Public, u.Private = u.Public.copied(), u.Private.copied() // change may write into them
 	if err := change(&m, &u); err != nil {
 		return of, err
 	}
@@ -262,6 +263,9 @@ func (s *Service) RemoveMember(ctx context.Context, by access.Actor, organizatio
 		}
 		m, err := tx.Members().Find(ctx, query.Is("organization_id", organization), query.Is("user_id", user))
 		if err != nil {
+			return err
+		}
+		if m, err = tx.Members().Lock(ctx, m.ID); err != nil { // nobody gives it a role meanwhile
 			return err
 		}
 		if _, err := tx.RoleAssignments().DeleteWhere(ctx, query.Is("member_id", m.ID)); err != nil {

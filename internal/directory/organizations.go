@@ -28,24 +28,34 @@ func (s *Service) CreateOrganization(ctx context.Context, by access.Actor, o Org
 	if err := o.Check(); err != nil {
 		return o, err
 	}
-	err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
-		fresh := o // fn may run again
-		if derived {
-			slug, err := freeSlug(ctx, tx, fresh.Slug)
-			if err != nil {
-				return err
-			}
-			fresh.Slug = slug
-		}
-		if err := tx.Organizations().Insert(ctx, &fresh); err != nil {
+	for try := 1; ; try++ {
+		made := o
+		err := s.Store.Update(ctx, by.Realm, func(tx Tx) (err error) {
+			made, err = insertOrganization(ctx, tx, by, o, derived)
 			return err
-		}
-		o = fresh
-		_, err := tx.Append(ctx, event.Event{
-			Type: "organization.created", Actor: by.Subject, Organization: o.ID, Kind: id.Organization, Subject: o.ID,
-			Data: map[string]any{"name": o.Name, "slug": o.Slug},
 		})
-		return err
+		// Somebody else took the very slug that was found free: nobody asked for it.
+		if derived && errors.Is(err, ErrSlugTaken) && try < 5 {
+			continue
+		}
+		return made, err
+	}
+}
+
+func insertOrganization(ctx context.Context, tx Tx, by access.Actor, o Organization, derived bool) (Organization, error) {
+	if derived {
+		slug, err := freeSlug(ctx, tx, o.Slug)
+		if err != nil {
+			return o, err
+		}
+		o.Slug = slug
+	}
+	if err := tx.Organizations().Insert(ctx, &o); err != nil {
+		return o, err
+	}
+	_, err := tx.Append(ctx, event.Event{
+		Type: "organization.created", Actor: by.Subject, Organization: o.ID, Kind: id.Organization, Subject: o.ID,
+		Data: map[string]any{"name": o.Name, "slug": o.Slug},
 	})
 	return o, err
 }
@@ -65,16 +75,14 @@ func (s *Service) Organization(ctx context.Context, by access.Actor, i id.ID) (o
 // OrganizationBy returns the organization that meets the conditions: by "slug_key",
 // "external_id" or "alias", each of which one organization at most can have.
 func (s *Service) OrganizationBy(ctx context.Context, by access.Actor, where ...query.Condition) (o Organization, err error) {
-	if !by.CanSomewhere(access.OrganizationRead) {
-		return o, access.ErrPermissionMissing.With(access.OrganizationRead)
+	q, err := narrowed(by, access.OrganizationRead, "id", query.Query{Where: where})
+	if err != nil {
+		return o, err
 	}
 	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
-		o, err = tx.Organizations().Find(ctx, where...)
+		o, err = tx.Organizations().Find(ctx, q.Where...)
 		return err
 	})
-	if err == nil && !by.Can(access.OrganizationRead, o.ID) {
-		return Organization{}, ErrOrganizationNotFound
-	}
 	return o, err
 }
 
@@ -175,6 +183,9 @@ func (s *Service) DeleteOrganization(ctx context.Context, by access.Actor, i id.
 	if err := by.RequireSeen(access.OrganizationDelete, ErrOrganizationNotFound, i); err != nil {
 		return d, err
 	}
+	if opts.Users != "" && opts.Users != erasure.Erase && opts.Users != erasure.Detach {
+		return d, fault.Invalidf("users", "the users at home in the organization must be erased or detached")
+	}
 	err = s.Store.Update(ctx, by.Realm, func(tx Tx) error {
 		d = Deletion{}
 		if d.Last, err = tx.Organizations().Lock(ctx, i); err != nil {
@@ -195,7 +206,7 @@ func (s *Service) DeleteOrganization(ctx context.Context, by access.Actor, i id.
 		}
 		d.Event, err = tx.Append(ctx, event.Event{
 			Type: "organization.deleted", Actor: by.Subject, Organization: i, Kind: id.Organization, Subject: i,
-			Data: map[string]any{"users": string(opts.Users), "deletion": d.Deletion.ID.String()},
+			Data: map[string]any{"users": string(d.Users), "deletion": d.Deletion.ID.String()},
 		})
 		return err
 	})

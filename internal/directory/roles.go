@@ -47,34 +47,37 @@ func (s *Service) Role(ctx context.Context, by access.Actor, i id.ID) (Role, err
 // RoleBy returns the role that meets the conditions, for instance "organization_id"
 // with "key_key", the folded key.
 func (s *Service) RoleBy(ctx context.Context, by access.Actor, where ...query.Condition) (r Role, err error) {
-	if !by.CanSomewhere(access.RoleRead) {
-		return r, access.ErrPermissionMissing.With(access.RoleRead)
+	q, err := readable(by, query.Query{Where: where})
+	if err != nil {
+		return r, err
 	}
 	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
-		r, err = tx.Roles().Find(ctx, where...)
+		r, err = tx.Roles().Find(ctx, q.Where...)
 		return err
 	})
-	if err == nil && !readable(by, r) {
-		return Role{}, ErrRoleNotFound
-	}
 	return r, err
 }
 
-// readable: roles of the realm can be read by whoever can read any role, since
-// they may be assigned in every organization.
-func readable(by access.Actor, r Role) bool {
-	return r.Organization == id.None || by.Can(access.RoleRead, r.Organization)
+// readable narrows q to the roles the actor may read. Those of the realm can be
+// read by whoever can read any role, since they may be assigned in every
+// organization.
+func readable(by access.Actor, q query.Query) (query.Query, error) {
+	everywhere, on := by.Reach(access.RoleRead)
+	switch {
+	case everywhere:
+		return q, nil
+	case len(on) == 0:
+		return q, access.ErrPermissionMissing.With(access.RoleRead)
+	}
+	q.Where = append([]query.Condition{query.OneOf("organization_id", append(on, id.None))}, q.Where...)
+	return q, nil
 }
 
 // Roles lists the roles the actor may read: those of the realm and of its
 // organizations.
 func (s *Service) Roles(ctx context.Context, by access.Actor, q query.Query) (page query.Page[Role], err error) {
-	everywhere, on := by.Reach(access.RoleRead)
-	if !everywhere {
-		if len(on) == 0 {
-			return page, access.ErrPermissionMissing.With(access.RoleRead)
-		}
-		q.Where = append([]query.Condition{query.OneOf("organization_id", append(on, id.None))}, q.Where...)
+	if q, err = readable(by, q); err != nil {
+		return page, err
 	}
 	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
 		page, err = tx.Roles().List(ctx, q)
@@ -198,8 +201,23 @@ func (s *Service) changeRoles(ctx context.Context, by access.Actor, organization
 		if err != nil {
 			return err
 		}
+		// Neither the user nor the membership ends before the roles are written.
+		if _, err := tx.Users().Hold(ctx, m.User); err != nil {
+			return gone(err, ErrUserNotFound, ErrMemberNotFound)
+		}
+		if m, err = tx.Members().Hold(ctx, m.ID); err != nil {
+			return err
+		}
 		return change(tx, m)
 	})
+}
+
+// gone puts one thing that is missing in the place of another.
+func gone(err error, one, other *fault.Error) error {
+	if errors.Is(err, one) {
+		return other
+	}
+	return err
 }
 
 // AssignedRoles lists the roles of a member of an organization, or of a user in

@@ -130,6 +130,32 @@ func (m Metadata) check(field string, next error) error {
 	return next
 }
 
+// copied gives m in maps and lists of its own.
+func (m Metadata) copied() Metadata {
+	if m == nil {
+		return nil
+	}
+	return Metadata(duplicate(map[string]any(m)).(map[string]any))
+}
+
+func duplicate(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[k] = duplicate(e)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = duplicate(e)
+		}
+		return out
+	}
+	return v
+}
+
 func measured(v any, depth int, size *int) bool {
 	if depth == 0 {
 		return false

@@ -92,16 +92,14 @@ func (s *Service) User(ctx context.Context, by access.Actor, i id.ID) (User, err
 // UserBy returns the oldest user that meets the conditions. Users kept only to
 // be reactivated are not found unless "state" is among the conditions.
 func (s *Service) UserBy(ctx context.Context, by access.Actor, where ...query.Condition) (u User, err error) {
-	if !by.CanSomewhere(access.UserRead) {
-		return u, access.ErrPermissionMissing.With(access.UserRead)
+	q, err := narrowed(by, access.UserRead, "home_id", query.Query{Where: living(where)})
+	if err != nil {
+		return u, err
 	}
 	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
-		u, err = tx.Users().Find(ctx, living(where)...)
+		u, err = tx.Users().Find(ctx, q.Where...)
 		return err
 	})
-	if err == nil && !by.Can(access.UserRead, homes(u.Home)...) {
-		return User{}, ErrUserNotFound
-	}
 	return u, err
 }
 

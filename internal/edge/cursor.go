@@ -1,9 +1,11 @@
 package edge
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 
 	"guildhall/internal/query"
@@ -32,16 +34,25 @@ func (c *Cursors) Open(scope, s string) (*query.Position, error) {
 		return nil, ErrCursor
 	}
 	var p query.Position
-	if err := json.Unmarshal(b[cursorMAC:], &p); err != nil {
+	d := json.NewDecoder(bytes.NewReader(b[cursorMAC:]))
+	d.UseNumber() // ids and times do not fit a floating point number
+	if err := d.Decode(&p); err != nil {
 		return nil, ErrCursor
+	}
+	if n, ok := p.Value.(json.Number); ok {
+		if p.Value, err = n.Int64(); err != nil {
+			return nil, ErrCursor
+		}
 	}
 	return &p, nil
 }
 
 func (c *Cursors) mac(scope string, b []byte) []byte {
 	h := hmac.New(sha256.New, c.Key)
+	var length [8]byte // keeps scope and position apart, whatever they hold
+	binary.BigEndian.PutUint64(length[:], uint64(len(scope)))
+	h.Write(length[:])
 	h.Write([]byte(scope))
-	h.Write([]byte{0})
 	h.Write(b)
 	return h.Sum(nil)[:cursorMAC]
 }

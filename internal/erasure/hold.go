@@ -83,9 +83,26 @@ func (s *Service) ReleaseHold(ctx context.Context, by access.Actor, i id.ID) (h 
 		if err := tx.Holds().Update(ctx, &h); err != nil {
 			return err
 		}
+		if err := hasten(ctx, tx, h.Organization); err != nil {
+			return err
+		}
 		return recordHold(ctx, tx, by, "hold.released", h)
 	})
 	return h, err
+}
+
+// hasten lets the purges look again that waited for holds in an organization.
+// Those beyond one page do so by themselves a little later.
+func hasten(ctx context.Context, tx Tx, organization id.ID) error {
+	waiting, err := tx.Deletions().List(ctx, query.Query{
+		Where: []query.Condition{query.Is("organization_id", organization), query.Is("state", string(Held))}, Limit: query.MaxLimit,
+	})
+	for _, d := range waiting.Items {
+		if err := tx.Hasten(ctx, d); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // Holds lists holds, those that ended among them.

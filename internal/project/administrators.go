@@ -58,8 +58,14 @@ func place(ctx context.Context, tx Tx, by access.Actor, a *Administrator, p acce
 	a.Organization, a.Granted = g.Organization, g.Granted
 	for _, o := range []id.ID{g.Organization, g.Granted} {
 		if _, err := tx.Organizations().Hold(ctx, o); err != nil {
-			return ErrGrantNotFound
+			if directory.ErrOrganizationNotFound.Is(err) {
+				err = ErrGrantNotFound
+			}
+			return err
 		}
+	}
+	if _, err := tx.ProjectGrants().Hold(ctx, g.ID); err != nil {
+		return err
 	}
 	return by.RequireSeen(p, ErrGrantNotFound, g.Organization, g.Project, g.Granted, g.ID)
 }

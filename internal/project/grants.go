@@ -2,6 +2,7 @@ package project
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"guildhall/internal/access"
@@ -36,16 +37,14 @@ func (s *Service) GrantProject(ctx context.Context, by access.Actor, g Grant) (G
 
 // Grant returns a project grant. The organization it was granted to sees it, too.
 func (s *Service) Grant(ctx context.Context, by access.Actor, where ...query.Condition) (g Grant, err error) {
-	if !by.CanSomewhere(access.GrantRead) {
-		return g, access.ErrPermissionMissing.With(access.GrantRead)
+	q, err := reaching(by, access.GrantRead, query.Query{Where: where}, "organization_id", "granted_id", "project_id", "id")
+	if err != nil {
+		return g, err
 	}
 	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
-		g, err = tx.ProjectGrants().Find(ctx, where...)
+		g, err = tx.ProjectGrants().Find(ctx, q.Where...)
 		return err
 	})
-	if err == nil && !by.Can(access.GrantRead, g.Organization, g.Project, g.Granted, g.ID) {
-		return Grant{}, ErrGrantNotFound
-	}
 	return g, err
 }
 
@@ -167,7 +166,7 @@ func (s *Service) GrantUser(ctx context.Context, by access.Actor, g UserGrant) (
 		}
 		within, err := standing(ctx, tx, &fresh)
 		if err != nil {
-			return err
+			return unseen(ctx, tx, by, fresh, err)
 		}
 		u, err := tx.Users().Hold(ctx, fresh.User)
 		if err != nil {
@@ -185,6 +184,22 @@ func (s *Service) GrantUser(ctx context.Context, by access.Actor, g UserGrant) (
 		return record(ctx, tx, by, fact("user.grant.added", id.UserGrant, g.ID, g.Organization))
 	})
 	return g, err
+}
+
+// unseen says of a project without a grant to the organization that it does not
+// exist, unless the actor sees it: ids of others cannot be probed by giving grants.
+func unseen(ctx context.Context, tx Tx, by access.Actor, g UserGrant, err error) error {
+	if !errors.Is(err, ErrGrantNotFound) || by.Can(access.ProjectRead, g.ProjectOrganization, g.Project) {
+		return err
+	}
+	n, counting := tx.ProjectGrants().Count(ctx, query.Is("project_id", g.Project), query.Is("granted_id", g.Organization))
+	switch {
+	case counting != nil:
+		return counting
+	case n == 0:
+		return ErrProjectNotFound
+	}
+	return err
 }
 
 // standing finds what a user grant stands on: the project itself, whose
@@ -208,6 +223,9 @@ func standing(ctx context.Context, tx Tx, g *UserGrant) (within []string, err er
 	}
 	on, err := tx.ProjectGrants().Find(ctx, where...)
 	if err != nil {
+		return nil, err
+	}
+	if on, err = tx.ProjectGrants().Hold(ctx, on.ID); err != nil {
 		return nil, err
 	}
 	g.Grant = on.ID

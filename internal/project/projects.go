@@ -38,27 +38,21 @@ func (s *Service) CreateProject(ctx context.Context, by access.Actor, p Project)
 
 // Project returns the project that meets the conditions ("id", "alias").
 func (s *Service) Project(ctx context.Context, by access.Actor, where ...query.Condition) (p Project, err error) {
-	if !by.CanSomewhere(access.ProjectRead) {
-		return p, access.ErrPermissionMissing.With(access.ProjectRead)
+	q, err := reaching(by, access.ProjectRead, query.Query{Where: where}, "organization_id", "id")
+	if err != nil {
+		return p, err
 	}
 	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
-		p, err = tx.Projects().Find(ctx, where...)
+		p, err = tx.Projects().Find(ctx, q.Where...)
 		return err
 	})
-	if err == nil && !by.Can(access.ProjectRead, p.Organization, p.ID) {
-		return Project{}, ErrProjectNotFound
-	}
 	return p, err
 }
 
 // Projects lists the projects the actor may read.
 func (s *Service) Projects(ctx context.Context, by access.Actor, q query.Query) (page query.Page[Project], err error) {
-	everywhere, on := by.Reach(access.ProjectRead)
-	if !everywhere {
-		if len(on) == 0 {
-			return page, access.ErrPermissionMissing.With(access.ProjectRead)
-		}
-		q.Where = append([]query.Condition{query.Any(query.OneOf("organization_id", on), query.OneOf("id", on))}, q.Where...)
+	if q, err = reaching(by, access.ProjectRead, q, "organization_id", "id"); err != nil {
+		return page, err
 	}
 	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
 		page, err = tx.Projects().List(ctx, q)

@@ -3,6 +3,7 @@ package project
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"guildhall/internal/access"
 	"guildhall/internal/id"
@@ -97,7 +98,11 @@ func (s *Service) RemoveRole(ctx context.Context, by access.Actor, project id.ID
 }
 
 func dropRole[T any](ctx context.Context, objects query.Objects[T], project id.ID, key string, roles func(*T) *[]string) error {
-	list, err := every(ctx, objects, query.Is("project_id", project), query.Where("roles", query.Contains, key))
+	where := []query.Condition{query.Is("project_id", project)}
+	if plain(key) {
+		where = append(where, query.Where("roles", query.Contains, key))
+	}
+	list, err := every(ctx, objects, where...)
 	if err != nil {
 		return err
 	}
@@ -112,6 +117,14 @@ func dropRole[T any](ctx context.Context, objects query.Objects[T], project id.I
 		}
 	}
 	return nil
+}
+
+// plain reports whether a key is kept in a list of keys as it is, rather than with
+// some of its characters escaped.
+func plain(key string) bool {
+	return strings.IndexFunc(key, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._:-", r)
+	}) < 0
 }
 
 // known fails unless every key is a role of the project and, where within is not

@@ -39,6 +39,11 @@ type Condition struct {
 	Not bool        // the rest of the condition does not hold
 }
 
+// Names reports whether the condition is nothing but equality of a field.
+func (c Condition) Names(field string) bool {
+	return c.Field == field && c.Op == Eq && !c.Not && c.Any == nil && c.All == nil
+}
+
 // Is asks for equality.
 func Is(field string, value any) Condition { return Condition{Field: field, Value: value} }
 
@@ -60,8 +65,13 @@ func Any(c ...Condition) Condition {
 	return Condition{Any: c}
 }
 
-// All holds when each of the conditions does.
-func All(c ...Condition) Condition { return Condition{All: c} }
+// All holds when each of the conditions does, also when there are none.
+func All(c ...Condition) Condition {
+	if c == nil {
+		c = []Condition{}
+	}
+	return Condition{All: c}
+}
 
 // Not holds when c does not.
 func Not(c Condition) Condition { return Condition{All: []Condition{c}, Not: true} }

@@ -26,6 +26,8 @@ type site struct {
 	tables      map[string]table
 }
 
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
 func newSite(t *testing.T) *site {
 	t.Helper()
 	return newSiteOn(t, Config{Data: t.TempDir()})
@@ -37,7 +39,7 @@ func newSiteOn(t *testing.T, cfg Config) *site {
 	cfg.Listen, cfg.PublicURLs, cfg.Fast = "127.0.0.1:0", []string{"https://guildhall.test"}, true
 	cfg.Print = func(string, ...any) {}
 	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+		cfg.Log = quiet
 	}
 	s, err := Start(t.Context(), cfg)
 	if err != nil {
@@ -50,6 +52,7 @@ func newSiteOn(t *testing.T, cfg Config) *site {
 	}
 	at.Server, at.h = s, s.handler()
 	at.here, at.there = s.populate(t, s.home), s.populate(t, foreign)
+	at.here.elsewhere, at.there.elsewhere = foreign.ID, s.home.ID
 	for _, tb := range tables() {
 		at.tables[tb.dialect] = tb
 	}

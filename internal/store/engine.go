@@ -3,13 +3,17 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/url"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 )
@@ -17,7 +21,6 @@ import (
 // An engine is everything that is not portable.
 type engine struct {
 	name    string
-	driver  string
 	dialect goose.Dialect
 	spell   *strings.Replacer // column types of the migrations
 	hold    string            // appended to keep a row from changing
@@ -31,7 +34,7 @@ type engine struct {
 }
 
 var sqliteEngine = engine{
-	name: "sqlite", driver: "sqlite", dialect: goose.DialectSQLite3,
+	name: "sqlite", dialect: goose.DialectSQLite3,
 	spell:   strings.NewReplacer("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"),
 	columns: "SELECT t.name, c.name FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table'",
 	taken: func(err error) (string, bool) {
@@ -61,7 +64,7 @@ const (
 )
 
 var postgresEngine = engine{
-	name: "postgres", driver: "pgx", dialect: goose.DialectPostgres,
+	name: "postgres", dialect: goose.DialectPostgres,
 	// Text is compared byte by byte on both engines, so that pages agree.
 	spell: strings.NewReplacer(" TEXT ", ` TEXT COLLATE "C" `, " BLOB", " BYTEA"),
 	hold:  " FOR SHARE", lock: " FOR UPDATE",
@@ -79,6 +82,33 @@ var postgresEngine = engine{
 	},
 }
 
+// openPool opens a pool of connections to PostgreSQL. Statements here are short;
+// compiling one (PostgreSQL documentation, Just-in-Time Compilation) would take
+// far longer than running it. Databases that know no such setting go without.
+func openPool(address string) (*sql.DB, error) {
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		return nil, err
+	}
+	return stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		_, _ = conn.Exec(ctx, "SET jit = off")
+		return nil
+	})), nil
+}
+
+// away reports that PostgreSQL cannot be reached, is going down, or takes no more
+// connections (PostgreSQL documentation, Appendix A: classes 08, 53 and 57P).
+func away(err error) bool {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "53") || strings.HasPrefix(e.Code, "57P")
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err)
+}
+
 // sqliteDSN is the data source name of one handle on a file. Busy waiting is a
 // last resort for other processes on the same file: within this one the gate
 // puts writers in order.
@@ -93,6 +123,9 @@ func sqliteDSN(path string, pragmas ...string) string {
 // A querier runs statements: in a transaction, or each by itself.
 type querier interface {
 	query(ctx context.Context, text string, args []any) (*sql.Rows, error)
+	// find is query for what a key leads to at once. It may go on to its end when
+	// ctx ends before, where watching ctx costs as much as the statement.
+	find(ctx context.Context, text string, args []any) (*sql.Rows, error)
 	exec(ctx context.Context, text string, args []any) (sql.Result, error)
 }
 
@@ -106,6 +139,10 @@ type direct struct {
 }
 
 func (d direct) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
+	return d.on.QueryContext(ctx, text, args...)
+}
+
+func (d direct) find(ctx context.Context, text string, args []any) (*sql.Rows, error) {
 	return d.on.QueryContext(ctx, text, args...)
 }
 

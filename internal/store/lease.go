@@ -18,9 +18,15 @@ const leaseLife = time.Minute
 
 func (l leaser) Acquire(ctx context.Context) (id.Lease, error) {
 	now := l.db.now()
-	until := now.Add(leaseLife)
-	lease := id.Lease{From: now, Until: until}
-	err := l.db.transact(ctx, false, func(q querier) error {
+	lease := id.Lease{From: now, Until: now.Add(leaseLife)}
+	err := l.db.again(ctx, func() error { return l.take(ctx, &lease, now) })
+	return lease, err
+}
+
+// take gives the lease a number that nobody has reserved, an old or a new one.
+func (l leaser) take(ctx context.Context, lease *id.Lease, now time.Time) error {
+	until := lease.Until
+	return l.db.transact(ctx, false, func(q querier) error {
 		var node int
 		err := scanOne(ctx, q, `UPDATE nodes SET holder = $1, reserved_until = $2
 			WHERE node = (SELECT node FROM nodes WHERE reserved_until <= $3 ORDER BY node LIMIT 1) AND reserved_until <= $3
@@ -28,6 +34,9 @@ func (l leaser) Acquire(ctx context.Context) (id.Lease, error) {
 		if err == errNoRow {
 			err = scanOne(ctx, q, `INSERT INTO nodes (node, holder, reserved_until)
 				SELECT COALESCE(MAX(node), 0) + 1, $1, $2 FROM nodes RETURNING node`, []any{l.db.holder, micros(until)}, &node)
+			if _, lost := l.db.engine.taken(err); lost {
+				err = errRaced // two processes wanted the same new number
+			}
 		}
 		if err == nil && node > id.MaxNode {
 			err = fmt.Errorf("all %d node numbers are leased; wait a minute", id.MaxNode)
@@ -35,7 +44,6 @@ func (l leaser) Acquire(ctx context.Context) (id.Lease, error) {
 		lease.Node = node
 		return err
 	})
-	return lease, err
 }
 
 func (l leaser) Renew(ctx context.Context, held id.Lease) (id.Lease, error) {
@@ -45,10 +53,12 @@ func (l leaser) Renew(ctx context.Context, held id.Lease) (id.Lease, error) {
 	}
 	until = until.Add(leaseLife)
 	var n int
-	err := l.db.transact(ctx, false, func(q querier) (err error) {
-		n, err = affected(q.exec(ctx, "UPDATE nodes SET reserved_until = $1 WHERE node = $2 AND holder = $3",
-			[]any{micros(until), int64(held.Node), l.db.holder}))
-		return err
+	err := l.db.again(ctx, func() error {
+		return l.db.transact(ctx, false, func(q querier) (err error) {
+			n, err = affected(q.exec(ctx, "UPDATE nodes SET reserved_until = $1 WHERE node = $2 AND holder = $3",
+				[]any{micros(until), int64(held.Node), l.db.holder}))
+			return err
+		})
 	})
 	if err != nil {
 		return held, err

@@ -93,7 +93,12 @@ func (tx *Tx) setOrigins(ctx context.Context, realmID id.ID, origins []string) e
 	if _, err := tx.q.exec(ctx, "DELETE FROM origins WHERE realm_id = $1", []any{int64(realmID)}); err != nil {
 		return err
 	}
+	seen := map[string]bool{}
 	for _, o := range origins {
+		if seen[o] {
+			continue
+		}
+		seen[o] = true
 		i, err := tx.db.ids.New()
 		if err != nil {
 			return err

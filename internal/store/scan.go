@@ -9,7 +9,7 @@ var errNoRow = errors.New("no row")
 
 // scanOne reads the first row of a statement, or fails with errNoRow.
 func scanOne(ctx context.Context, q querier, text string, args []any, into ...any) error {
-	rows, err := q.query(ctx, text, args)
+	rows, err := q.find(ctx, text, args)
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func (db *DB) open(ctx context.Context, opts Options) (err error) {
 			return err
 		}
 	} else {
-		if db.pool, err = sql.Open(db.engine.driver, opts.Address); err != nil {
+		if db.pool, err = openPool(opts.Address); err != nil {
 			return fmt.Errorf("the database address cannot be read: %w", err)
 		}
 		db.pool.SetMaxOpenConns(32)
@@ -138,7 +138,7 @@ func For[T any](db *DB) Runner[T] {
 
 // View runs fn, whose reads each see every write committed before them.
 func (r Runner[T]) View(ctx context.Context, realm id.ID, fn func(T) error) error {
-	return translate(fn(any(&Tx{q: r.db.read(), db: r.db, realm: realm, now: r.db.now()}).(T)))
+	return translate(fn(any(&Tx{q: r.db.read(), db: r.db, realm: realm, now: kept(r.db.now())}).(T)))
 }
 
 // Update runs fn in one transaction, again when it lost a race.
@@ -148,32 +148,46 @@ func (r Runner[T]) Update(ctx context.Context, realm id.ID, fn func(T) error) er
 
 const attempts = 12
 
+// errRaced is a row that somebody else wrote between a look for it and its insert.
+// Whoever runs again finds it.
+var errRaced = errors.New("another transaction wrote the same row first")
+
 // update runs fn in a transaction bound to a realm.
 func (db *DB) update(ctx context.Context, realm id.ID, background bool, fn func(*Tx) error) error {
-	for try := 1; ; try++ {
+	err := db.again(ctx, func() error {
 		if err := db.ids.Ready(ctx); err != nil {
-			return translate(err)
+			return err
 		}
-		tx := &Tx{db: db, realm: realm, now: db.now(), writes: true}
+		tx := &Tx{db: db, realm: realm, now: kept(db.now()), writes: true}
 		err := db.transact(ctx, background, func(q querier) error {
 			tx.q = q
 			return fn(tx)
 		})
-		if err == nil {
-			if tx.condemned {
-				db.Kick()
-			}
-			return nil
+		if err == nil && tx.condemned {
+			db.Kick()
 		}
-		if again := db.engine.retry(err) || errors.Is(err, id.ErrLease); !again || try == attempts {
-			return translate(err)
+		return err
+	})
+	return translate(err)
+}
+
+// again runs fn until it has not lost a race, or has lost too many.
+func (db *DB) again(ctx context.Context, fn func() error) error {
+	for try := 1; ; try++ {
+		err := fn()
+		if !db.lost(err) || try == attempts {
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return translate(ctx.Err())
+			return ctx.Err()
 		case <-time.After(time.Duration(try*try) * time.Millisecond):
 		}
 	}
+}
+
+func (db *DB) lost(err error) bool {
+	return err != nil && (db.engine.retry(err) || errors.Is(err, id.ErrLease) || errors.Is(err, errRaced))
 }
 
 // transact runs fn in a transaction of the engine.
@@ -202,7 +216,7 @@ func translate(err error) error {
 		return err
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return errUnavailable.Because(err)
-	case postgresEngine.retry(err), sqliteEngine.retry(err), errors.Is(err, id.ErrLease):
+	case postgresEngine.retry(err), sqliteEngine.retry(err), errors.Is(err, id.ErrLease), errors.Is(err, errRaced), away(err):
 		return errUnavailable.Because(err)
 	}
 	return fault.ErrInternal.Because(err)

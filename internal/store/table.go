@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,9 @@ type table[T any] struct {
 	fields  map[string]string // what can be asked for besides the columns, as expressions
 	alive   string            // who of the table exists; "" means every row
 	reads   map[string]string // columns that are read as an expression
+	sparse  []string          // columns that are mostly empty and indexed only where they are not
+	home    func(*T) id.ID    // the organization that the row ends with besides its owner, or nil
+	fixed   []string          // columns that only a purge changes
 }
 
 const stampColumns = "id, version, created_at, updated_at"
@@ -76,11 +80,28 @@ func (o objects[T]) Get(ctx context.Context, i id.ID) (T, error) {
 }
 
 func (o objects[T]) Hold(ctx context.Context, i id.ID) (T, error) {
-	return o.one(ctx, o.tx.suffix(o.tx.db.engine.hold), query.Is("id", i))
+	return o.held(ctx, o.tx.suffix(o.tx.db.engine.hold), i)
 }
 
 func (o objects[T]) Lock(ctx context.Context, i id.ID) (T, error) {
-	return o.one(ctx, o.tx.suffix(o.tx.db.engine.lock), query.Is("id", i))
+	return o.held(ctx, o.tx.suffix(o.tx.db.engine.lock), i)
+}
+
+// held reads a row with a lock, and holds the home that takes the row along when
+// it ends: a deletion of the home waits for whoever writes what belongs to a user
+// of it, and is seen by whoever comes later.
+func (o objects[T]) held(ctx context.Context, clause string, i id.ID) (v T, err error) {
+	for {
+		v, err = o.one(ctx, clause, query.Is("id", i))
+		if err != nil || clause == "" || o.t.home == nil || o.t.home(&v) == id.None {
+			return v, err
+		}
+		_, err = objects[directory.Organization]{organizations, o.tx}.Hold(ctx, o.t.home(&v))
+		if !errors.Is(err, directory.ErrOrganizationNotFound) {
+			return v, err
+		}
+		// The home ended meanwhile. Reading again shows what became of the user.
+	}
 }
 
 func (o objects[T]) Find(ctx context.Context, where ...query.Condition) (T, error) {
@@ -93,10 +114,13 @@ func (o objects[T]) Find(ctx context.Context, where ...query.Condition) (T, erro
 func (o objects[T]) one(ctx context.Context, suffix string, where ...query.Condition) (v T, err error) {
 	b := o.where(where)
 	text := "SELECT " + o.t.selected() + " FROM " + o.t.name + b.text()
-	if len(where) != 1 || where[0].Field != "id" {
+	if len(where) != 1 || !where[0].Names("id") {
 		text += " ORDER BY " + o.t.name + ".id LIMIT 1"
 	}
-	rows, err := o.run(ctx, b, text+suffix)
+	if b.err != nil {
+		return v, b.err
+	}
+	rows, err := o.tx.q.find(ctx, text+suffix, b.args)
 	if err != nil {
 		return v, err
 	}
@@ -137,7 +161,7 @@ func (o objects[T]) where(conditions []query.Condition) *builder {
 }
 
 func (o objects[T]) inRealm() *builder {
-	b := &builder{field: o.t.field}
+	b := &builder{field: o.t.field, sparse: o.t.sparse}
 	b.write(" WHERE " + o.t.name + ".realm_id = " + b.arg(int64(o.tx.realm)))
 	return b
 }
@@ -192,8 +216,10 @@ func orID(by string) string {
 // page reads one row more than asked for, to know whether there is a next page.
 func (o objects[T]) page(rows *sql.Rows, q query.Query, total int) (page query.Page[T], err error) {
 	page.Total = total
-	page.Items = make([]T, 0, min(q.Limit, 64))
+	page.Items = []T{}
 	var last, value any
+	var v, none T
+	into := o.destinations(&v, &value) // of every row
 	for rows.Next() {
 		if len(page.Items) == q.Limit {
 			item := &page.Items[len(page.Items)-1]
@@ -203,11 +229,14 @@ func (o objects[T]) page(rows *sql.Rows, q query.Query, total int) (page query.P
 			}
 			break
 		}
-		var v T
-		if err := rows.Scan(o.destinations(&v, &value)...); err != nil {
+		v = none
+		if err := rows.Scan(into...); err != nil {
 			return page, err
 		}
 		last = value
+		if n := len(page.Items); n == cap(page.Items) { // few grow to many at once
+			page.Items = slices.Grow(page.Items, min(4+15*n, q.Limit-n))
+		}
 		page.Items = append(page.Items, v)
 	}
 	if err := rows.Err(); err != nil {
@@ -242,12 +271,7 @@ func (o objects[T]) Insert(ctx context.Context, v *T) error {
 		s.ID = i
 	}
 	s.Version = 1
-	s.CreatedAt, s.UpdatedAt = orNow(s.CreatedAt, o.tx.now), o.tx.now
-	if o.t.alias != nil && o.t.alias(v) != "" {
-		if err := o.tx.reserve(ctx, o.t.alias(v)); err != nil {
-			return err
-		}
-	}
+	s.CreatedAt, s.UpdatedAt = kept(orNow(s.CreatedAt, o.tx.now)), o.tx.now
 	b := &builder{}
 	names := append([]string{"realm_id", "id", "version", "created_at", "updated_at"}, o.t.columns...)
 	values := append([]any{int64(o.tx.realm), int64(s.ID), s.Version, micros(s.CreatedAt), micros(s.UpdatedAt)}, o.t.bind(v)...)
@@ -257,10 +281,21 @@ func (o objects[T]) Insert(ctx context.Context, v *T) error {
 	}
 	marks := make([]string, len(values))
 	for i, value := range values {
-		marks[i] = b.arg(stored(value))
+		marks[i] = b.value(names[i], value)
+	}
+	if b.err != nil {
+		return b.err
 	}
 	_, err := o.tx.q.exec(ctx, "INSERT INTO "+o.t.name+" ("+strings.Join(names, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", b.args)
-	return o.refused(err)
+	if err != nil {
+		return o.refused(err)
+	}
+	// Only now: a purge that removed the last bearer of the alias meanwhile has
+	// left its tombstone when the insert got past the unique index.
+	if o.t.alias != nil && o.t.alias(v) != "" {
+		return o.tx.reserve(ctx, o.t.alias(v))
+	}
+	return nil
 }
 
 func orNow(t, now time.Time) time.Time {
@@ -300,7 +335,13 @@ func (o objects[T]) Update(ctx context.Context, v *T) error {
 		values = append(values, o.t.derive(v)...)
 	}
 	for i, name := range names {
-		set.WriteString(", " + name + " = " + b.arg(stored(values[i])))
+		if slices.Contains(o.t.fixed, name) {
+			continue
+		}
+		set.WriteString(", " + name + " = " + b.value(name, values[i]))
+	}
+	if b.err != nil {
+		return b.err
 	}
 	text := "UPDATE " + o.t.name + " SET " + set.String() + " WHERE realm_id = " + b.arg(int64(o.tx.realm)) +
 		" AND id = " + b.arg(int64(s.ID)) + " AND version = " + b.arg(old)
@@ -312,14 +353,16 @@ func (o objects[T]) Update(ctx context.Context, v *T) error {
 		return o.refused(err)
 	}
 	if n == 0 {
+		if _, err := o.Get(ctx, s.ID); err != nil {
+			return err // it is not there any more
+		}
 		return directory.ErrStale
 	}
 	return nil
 }
 
 func (o objects[T]) Delete(ctx context.Context, i id.ID) error {
-	b := o.where([]query.Condition{query.Is("id", i)})
-	n, err := affected(o.tx.q.exec(ctx, "DELETE FROM "+o.t.name+b.text(), b.args))
+	n, err := o.remove(ctx, o.where([]query.Condition{query.Is("id", i)}))
 	if err == nil && n == 0 {
 		err = o.t.missing
 	}
@@ -334,8 +377,19 @@ func (o objects[T]) DeleteWhere(ctx context.Context, where ...query.Condition) (
 	}
 	b := o.inRealm()
 	b.and(where)
+	return o.remove(ctx, b)
+}
+
+// remove deletes rows and keeps the ids that their creators chose from being
+// used again.
+func (o objects[T]) remove(ctx context.Context, b *builder) (int, error) {
 	if b.err != nil {
 		return 0, b.err
+	}
+	if o.t.alias != nil {
+		if err := o.tx.buryRows(ctx, o.t.name, o.t.kind, strings.TrimPrefix(b.text(), " WHERE ")+" AND alias <> ''", b.args); err != nil {
+			return 0, err
+		}
 	}
 	return affected(o.tx.q.exec(ctx, "DELETE FROM "+o.t.name+b.text(), b.args))
 }

@@ -13,20 +13,24 @@ func ownedBy(column string) string {
 	return "EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = " + column + " AND o.deleted_at = 0)"
 }
 
-// ownedOrFree is ownedBy for rows that may belong to the realm itself.
+// ownedOrFree is ownedBy for rows that may belong to the realm itself. Behind an
+// OR, PostgreSQL may answer an EXISTS by reading all rows there are; a subquery
+// for one value is looked up row by row.
 func ownedOrFree(column string) string {
-	return "(" + column + " = 0 OR " + ownedBy(column) + ")"
+	return "(" + column + " = 0 OR (SELECT o.deleted_at FROM organizations AS o WHERE o.id = " + column + ") = 0)"
 }
 
 // homeGone says that a user's home was deleted and takes its users along.
 const homeGone = "SELECT 1 FROM organizations AS h WHERE h.id = u.home_id AND h.deleted_at <> 0 AND h.users_fate = 'erase'"
 
 // person says that a user is alive.
-func person(column string) string {
-	return "EXISTS (SELECT 1 FROM users AS u WHERE u.id = " + column + " AND u.deleted_at = 0 AND NOT EXISTS (" + homeGone + "))"
-}
+func person(column string) string { return "EXISTS (" + livingUser + column + ")" }
 
-func personOrNone(column string) string { return "(" + column + " = 0 OR " + person(column) + ")" }
+const livingUser = "SELECT 1 FROM users AS u WHERE u.deleted_at = 0 AND NOT EXISTS (" + homeGone + ") AND u.id = "
+
+func personOrNone(column string) string {
+	return "(" + column + " = 0 OR (" + livingUser + column + ") = 1)"
+}
 
 // ofPerson is a field of the user that a row refers to.
 func ofPerson(table, field string) string {
@@ -46,6 +50,7 @@ var organizations = &table[directory.Organization]{
 	derived: []string{"name_key", "slug_key"},
 	derive:  func(o *directory.Organization) []any { return []any{directory.Fold(o.Name), directory.Fold(o.Slug)} },
 	alive:   "organizations.deleted_at = 0",
+	sparse:  []string{"alias", "external_id"},
 	fields:  map[string]string{"title_key": "organizations.name_key"},
 	taken: map[string]error{
 		"slug": directory.ErrSlugTaken, "external": directory.ErrExternalIDTaken, "name": directory.ErrNameTaken,
@@ -76,18 +81,21 @@ var users = &table[directory.User]{
 			&u.Phone, &u.PhoneVerified, &u.Name, &u.GivenName, &u.FamilyName, &u.ExternalID, &u.Connection,
 			&userDocument{u}, doc(&u.Public), doc(&u.Private)}
 	},
-	derived: []string{"username_key", "email_key", "name_key"},
+	derived: []string{"username_key", "email_key", "name_key", "given_name_key", "family_name_key"},
 	derive: func(u *directory.User) []any {
-		return []any{directory.Fold(u.Username), directory.Fold(u.Email), directory.Fold(u.Name)}
+		return []any{directory.Fold(u.Username), directory.Fold(u.Email), directory.Fold(u.Name), directory.Fold(u.GivenName), directory.Fold(u.FamilyName)}
 	},
-	alive: "users.deleted_at = 0 AND NOT EXISTS (SELECT 1 FROM organizations AS h WHERE h.id = users.home_id AND h.deleted_at <> 0 AND h.users_fate = 'erase')",
+	sparse: []string{"alias", "external_id", "username_key"},
+	home:   func(u *directory.User) id.ID { return u.Home },
+	fixed:  []string{"home_id"},
+	alive:  "users.deleted_at = 0 AND NOT EXISTS (SELECT 1 FROM organizations AS h WHERE h.id = users.home_id AND h.deleted_at <> 0 AND h.users_fate = 'erase')",
 	// A home that was deleted and left its users to the realm is none any more,
 	// long before the purge has come by.
 	reads: map[string]string{
 		"home_id": "CASE WHEN users.home_id = 0 THEN 0 ELSE COALESCE((SELECT h.id FROM organizations AS h WHERE h.id = users.home_id AND h.deleted_at = 0), 0) END",
 	},
 	fields: map[string]string{
-		"home_id": "users.home_id", "given_name_key": "lower(users.given_name)", "family_name_key": "lower(users.family_name)",
+		"home_id": "users.home_id",
 	},
 	taken: map[string]error{
 		"email": directory.ErrEmailTaken, "username": directory.ErrUsernameTaken, "external": directory.ErrExternalIDTaken,
@@ -106,6 +114,7 @@ type memberDetails struct {
 var members = &table[directory.Member]{
 	name: "members", kind: id.Member, missing: directory.ErrMemberNotFound,
 	stamp:   func(m *directory.Member) *directory.Stamp { return &m.Stamp },
+	fixed:   []string{"home_id"},
 	columns: []string{"organization_id", "user_id", "home_id", "state", "external_id", "details", "public", "private"},
 	bind: func(m *directory.Member) []any {
 		return []any{num(&m.Organization), num(&m.User), num(&m.Home), (*string)(&m.State), &m.ExternalID, &memberDocument{m}, doc(&m.Public), doc(&m.Private)}
@@ -146,17 +155,19 @@ var roles = &table[directory.Role]{
 var roleAssignments = &table[directory.RoleAssignment]{
 	name: "role_assignments", kind: id.RoleAssignment, missing: directory.ErrAssignmentNotFound,
 	stamp:   func(a *directory.RoleAssignment) *directory.Stamp { return &a.Stamp },
+	fixed:   []string{"home_id"},
 	columns: []string{"organization_id", "member_id", "user_id", "home_id", "role_id", "source"},
 	bind: func(a *directory.RoleAssignment) []any {
 		return []any{num(&a.Organization), num(&a.Member), num(&a.User), num(&a.Home), num(&a.Role), &a.Source}
 	},
 	alive: ownedOrFree("role_assignments.organization_id") + " AND " + person("role_assignments.user_id"),
-	taken: map[string]error{"user_id": directory.ErrMemberExists, "once": directory.ErrMemberExists},
+	taken: map[string]error{"user_id": errRaced, "once": errRaced},
 }
 
 var invitations = &table[directory.Invitation]{
 	name: "invitations", kind: id.Invitation, missing: directory.ErrInvitationNotFound,
 	stamp: func(v *directory.Invitation) *directory.Stamp { return &v.Stamp },
+	fixed: []string{"home_id"},
 	columns: []string{"organization_id", "user_id", "home_id", "email", "inviter", "roles", "client", "connection", "ticket_hash",
 		"expires_at", "accepted_at", "public", "private"},
 	bind: func(v *directory.Invitation) []any {
@@ -166,6 +177,7 @@ var invitations = &table[directory.Invitation]{
 	derived: []string{"email_key"},
 	derive:  func(v *directory.Invitation) []any { return []any{directory.Fold(v.Email)} },
 	alive:   ownedBy("invitations.organization_id"),
+	sparse:  []string{"user_id"},
 }
 
 var domains = &table[directory.Domain]{
@@ -188,8 +200,10 @@ var entries = &table[directory.Entry]{
 	bind: func(e *directory.Entry) []any {
 		return []any{num(&e.Organization), num(&e.User), &e.Key, &e.Value}
 	},
-	alive: ownedOrFree("entries.organization_id") + " AND " + personOrNone("entries.user_id"),
-	taken: map[string]error{"key": directory.ErrStale},
+	// What is kept with a user stays with it when the home goes and leaves it behind.
+	alive:  "(entries.user_id <> 0 OR " + ownedOrFree("entries.organization_id") + ") AND " + personOrNone("entries.user_id"),
+	taken:  map[string]error{"key": errRaced},
+	sparse: []string{"user_id"},
 }
 
 // projectOptions is what is kept of a project without being asked for.
@@ -242,11 +256,13 @@ var projectGrants = &table[project.Grant]{
 var userGrants = &table[project.UserGrant]{
 	name: "user_grants", kind: id.UserGrant, missing: project.ErrUserGrantNotFound,
 	stamp:   func(g *project.UserGrant) *directory.Stamp { return &g.Stamp },
+	fixed:   []string{"home_id"},
 	columns: []string{"organization_id", "user_id", "home_id", "project_id", "project_organization_id", "grant_id", "roles", "active"},
 	bind: func(g *project.UserGrant) []any {
 		return []any{num(&g.Organization), num(&g.User), num(&g.Home), num(&g.Project), num(&g.ProjectOrganization), num(&g.Grant), doc(&g.Roles), &g.Active}
 	},
-	alive: ownedBy("user_grants.organization_id") + " AND " + ownedBy("user_grants.project_organization_id") + " AND " + person("user_grants.user_id"),
+	sparse: []string{"grant_id"},
+	alive:  ownedBy("user_grants.organization_id") + " AND " + ownedBy("user_grants.project_organization_id") + " AND " + person("user_grants.user_id"),
 	fields: map[string]string{
 		"user.email_key": ofPerson("user_grants", "email_key"), "user.name_key": ofPerson("user_grants", "name_key"),
 		"user.username_key": ofPerson("user_grants", "username_key"), "user.given_name": ofPerson("user_grants", "given_name"),
@@ -259,11 +275,13 @@ var userGrants = &table[project.UserGrant]{
 var administrators = &table[project.Administrator]{
 	name: "administrators", kind: id.Administrator, missing: project.ErrAdministratorNotFound,
 	stamp:   func(a *project.Administrator) *directory.Stamp { return &a.Stamp },
+	fixed:   []string{"home_id"},
 	columns: []string{"organization_id", "granted_id", "user_id", "home_id", "scope", "object_id", "roles"},
 	bind: func(a *project.Administrator) []any {
 		return []any{num(&a.Organization), num(&a.Granted), num(&a.User), num(&a.Home), (*string)(&a.Scope), num(&a.Object), doc(&a.Roles)}
 	},
-	alive: ownedOrFree("administrators.organization_id") + " AND " + ownedOrFree("administrators.granted_id") + " AND " + person("administrators.user_id"),
+	sparse: []string{"granted_id"},
+	alive:  ownedOrFree("administrators.organization_id") + " AND " + ownedOrFree("administrators.granted_id") + " AND " + person("administrators.user_id"),
 	fields: map[string]string{
 		"user.email_key": ofPerson("administrators", "email_key"), "user.name_key": ofPerson("administrators", "name_key"),
 		"user.username_key": ofPerson("administrators", "username_key"), "user.given_name": ofPerson("administrators", "given_name"),
@@ -281,8 +299,9 @@ var applications = &table[credential.Application]{
 		return []any{num(&a.Organization), num(&a.Project), &a.Scheme, &a.Name, &a.ClientID, &a.SecretHash, doc(&a.Claims), doc(&a.Audiences),
 			doc(&a.Grants), &a.Disabled, doc(&a.Settings)}
 	},
-	alive: ownedOrFree("applications.organization_id"),
-	taken: map[string]error{"client": credential.ErrClientIDTaken},
+	alive:  ownedOrFree("applications.organization_id"),
+	sparse: []string{"project_id"},
+	taken:  map[string]error{"client": credential.ErrClientIDTaken},
 }
 
 var keys = &table[credential.Key]{
@@ -292,7 +311,9 @@ var keys = &table[credential.Key]{
 	bind: func(k *credential.Key) []any {
 		return []any{num(&k.Organization), num(&k.User), &k.Scheme, &k.Name, &k.Hash, &k.Hint, doc(&k.Claims), doc(&k.Grants), at(&k.ExpiresAt)}
 	},
-	alive: ownedOrFree("api_keys.organization_id") + " AND " + personOrNone("api_keys.user_id"),
+	// A key of a user lives as long as the user does, who may outlive its home.
+	alive:  "(api_keys.user_id <> 0 OR " + ownedOrFree("api_keys.organization_id") + ") AND " + personOrNone("api_keys.user_id"),
+	sparse: []string{"user_id"},
 }
 
 var integratedAccounts = &table[credential.IntegratedAccount]{

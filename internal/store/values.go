@@ -18,6 +18,14 @@ func micros(t time.Time) int64 {
 	return t.UnixMicro()
 }
 
+// kept is a time as it comes back from a database.
+func kept(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}
+
 // at reads and writes a time.
 func at(t *time.Time) *instant { return (*instant)(t) }
 
@@ -82,6 +90,9 @@ func stored(v any) any {
 		return *v
 	case *[]byte:
 		return *v
+	case *instant:
+		*v = instant(kept(time.Time(*v))) // whoever wrote it sees what others will read
+		return micros(time.Time(*v))
 	}
 	return v
 }

@@ -111,6 +111,32 @@ func TestAfterTheLastEventThereIsAReceipt(t *testing.T) {
 	}
 }
 
+func TestAReleasedHoldLetsThePurgeGoOnAtOnce(t *testing.T) {
+	w := newWorld(t)
+	var d deletionSeen
+	d.read(t, send(w.handler, "POST", prefix+w.fill("/organizations/{organization}/deletion"), `{"grace":"1s"}`, "Authorization", w.key).Body.Bytes())
+	var h struct{ ID string }
+	got := send(w.handler, "POST", prefix+"/holds", w.fill(`{"organization":"{organization}","reason":"case 9"}`), "Authorization", w.key)
+	if err := json.Unmarshal(got.Body.Bytes(), &h); err != nil || got.Code != http.StatusCreated {
+		t.Fatalf("%d %s", got.Code, got.Body)
+	}
+	lines, last, begun := w.listen(t, d.ID, w.key), "", time.Now()
+	for {
+		told, ok := next(t, lines)
+		if !ok {
+			break
+		}
+		if last = told.State; last == "held" {
+			if got := send(w.handler, "POST", prefix+"/holds/"+h.ID+"/release", "", "Authorization", w.key); got.Code != http.StatusOK {
+				t.Fatalf("%d %s", got.Code, got.Body)
+			}
+		}
+	}
+	if took := time.Since(begun); last != "purged" || took > 20*time.Second {
+		t.Errorf("%s after %s", last, took)
+	}
+}
+
 func TestWhoseKeyIsRevokedSeesNoMore(t *testing.T) {
 	w := newWorld(t)
 	key := bearer(t, w.rig, w.rig.Realm, id.None, string(access.OrganizationDelete))

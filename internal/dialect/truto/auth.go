@@ -4,13 +4,16 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"guildhall/internal/access"
 	"guildhall/internal/credential"
+	"guildhall/internal/directory"
 	"guildhall/internal/edge"
 	"guildhall/internal/id"
+	"guildhall/internal/token"
 )
 
 // The kinds of token, as words of the route table.
@@ -59,12 +62,13 @@ func (a *API) Authenticate(r *http.Request) (access.Actor, error) {
 		grants = []access.Grant{{On: p.Organization, Permissions: tokenPermissions}}
 	}
 	return access.Actor{
-		Realm: p.Realm, Subject: p.Subject, User: p.User, Home: p.Organization, Grants: grants, Claims: []string{apiToken},
+		Realm: p.Realm, Subject: p.Subject, User: p.User, Home: p.Organization, Grants: grants, Claims: []string{apiToken, p.Key.String()},
 	}, nil
 }
 
 // authenticateAccount verifies an integrated-account token and that its account
-// is still there. The token carries what its maker was allowed, so that it never
+// is still there, with the organization it is limited to and the API token it was
+// made with: it ends with any of them, long before it expires. The token carries what its maker was allowed, so that it never
 // reaches further than the API token it was made with.
 func (a *API) authenticateAccount(ctx context.Context, raw string) (access.Actor, error) {
 	v, err := a.Tokens.Verify(ctx, raw)
@@ -87,12 +91,32 @@ func (a *API) authenticateAccount(ctx context.Context, raw string) (access.Actor
 	if err := usable(account); err != nil {
 		return access.Actor{}, err
 	}
+	if err := a.ownersAlive(ctx, v, account); err != nil {
+		return access.Actor{}, err
+	}
 	scope, _ := v.Claims["scope"].(string)
 	return access.Actor{
 		Realm: v.Realm, Subject: "integrated_account:" + i.String(), Home: account.Organization,
 		Grants: []access.Grant{{On: account.Organization, Permissions: permissions(scope)}},
 		Claims: []string{accountToken, spelled},
 	}, nil
+}
+
+// ownersAlive asks for those whom an integrated-account token hangs on.
+func (a *API) ownersAlive(ctx context.Context, v token.Verified, account credential.IntegratedAccount) error {
+	spelled, _ := v.Claims["key"].(string)
+	n, err := strconv.ParseInt(spelled, 10, 64)
+	if err != nil {
+		return credential.ErrCredential
+	}
+	if _, err := a.Credentials.LiveKey(ctx, v.Realm, id.ID(n), Scheme); err != nil || account.Organization == id.None {
+		return err
+	}
+	o, err := a.Directory.Organization(ctx, access.System(v.Realm), account.Organization)
+	if missing(err) || err == nil && o.State != directory.Active {
+		return credential.ErrCredential
+	}
+	return err
 }
 
 func permissions(scope string) (allowed []access.Permission) {
@@ -114,6 +138,7 @@ func (a *API) issueAccountToken(ctx context.Context, by access.Actor, account cr
 	}
 	return a.Tokens.Issue(ctx, by.Realm, map[string]any{
 		"sub": id.For(by.Realm, id.IntegratedAccount).UUID(account.ID), "aud": accountAudience, "scope": strings.Join(scope, " "),
+		"key": by.Claims[len(by.Claims)-1],
 	}, accountTokenLife)
 }
 

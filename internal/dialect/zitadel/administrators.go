@@ -150,7 +150,8 @@ func (a *API) grantMemberMethods() []wire.Endpoint {
 type place struct {
 	scope  project.Scope
 	object id.ID
-	owner  string // spelling of the organization, or the instance, that owns the membership
+	owner  string  // spelling of the organization, or the instance, that owns the membership
+	on     []id.ID // what permissions there are asked on; none for the instance
 }
 
 func (p place) where() []query.Condition {
@@ -159,7 +160,7 @@ func (p place) where() []query.Condition {
 
 func (a *API) atOrganization(c *call) (place, error) {
 	owner, err := a.spelling(c, id.Organization, c.Organization)
-	return place{project.OfOrganization, c.Organization, owner}, err
+	return place{project.OfOrganization, c.Organization, owner, []id.ID{c.Organization}}, err
 }
 
 func (a *API) atProject(c *call, text string) (place, error) {
@@ -168,7 +169,7 @@ func (a *API) atProject(c *call, text string) (place, error) {
 		return place{}, err
 	}
 	owner, err := a.spelling(c, id.Organization, p.Organization)
-	return place{project.OfProject, p.ID, owner}, err
+	return place{project.OfProject, p.ID, owner, []id.ID{p.ID, p.Organization}}, err
 }
 
 // A grantOfProject names a project grant as the first generation does.
@@ -195,7 +196,7 @@ func (a *API) atGrant(c *call, q grantOfProject) (place, error) {
 		return place{}, err
 	}
 	owner, err := a.spelling(c, id.Organization, g.Organization)
-	return place{project.OfGrant, g.ID, owner}, err
+	return place{project.OfGrant, g.ID, owner, []id.ID{g.ID, g.Project, g.Organization, g.Granted}}, err
 }
 
 var memberColumns = map[member.MemberFieldColumnName]string{
@@ -267,6 +268,9 @@ func (a *API) addMember(c *call, p place, failed error, q memberMessage) (*objec
 	if err := validRoles(p.scope, q.GetRoles()); err != nil {
 		return nil, err
 	}
+	if err := c.mayGive(q.GetRoles(), p.on...); err != nil {
+		return nil, err
+	}
 	m.Roles = q.GetRoles()
 	if m, err = a.Projects.AddAdministrator(c, c.Actor, m); err != nil {
 		return nil, err
@@ -280,6 +284,9 @@ func (a *API) updateMember(c *call, p place, failed error, q memberMessage) (*ob
 		return nil, err
 	}
 	if err := validRoles(p.scope, q.GetRoles()); err != nil {
+		return nil, err
+	}
+	if err := c.mayGive(q.GetRoles(), p.on...); err != nil {
 		return nil, err
 	}
 	m, err = a.Projects.UpdateAdministrator(c, c.Actor, m, func(m *project.Administrator) error {

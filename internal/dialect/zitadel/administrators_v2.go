@@ -38,10 +38,10 @@ func (a *API) at(c *call, r *permission.ResourceType, verb string) (place, error
 		return p, c.require(levels[p.scope]+verb, c.Organization)
 	case r.GetOrganizationId() != "":
 		i, err := a.entering(c, r.GetOrganizationId(), levels[project.OfOrganization]+verb)
-		return place{scope: project.OfOrganization, object: i}, err
+		return place{scope: project.OfOrganization, object: i, on: []id.ID{i}}, err
 	case r.GetProjectId() != "":
 		p, err := a.projectFor(c, r.GetProjectId(), levels[project.OfProject]+verb)
-		return place{scope: project.OfProject, object: p.ID}, err
+		return place{scope: project.OfProject, object: p.ID, on: []id.ID{p.ID, p.Organization}}, err
 	}
 	return a.atGrantV2(c, r.GetProjectGrant(), levels[project.OfGrant]+verb)
 }
@@ -59,7 +59,7 @@ func (a *API) atGrantV2(c *call, r *permission.ResourceType_ProjectGrant, wanted
 	if err != nil {
 		return place{}, err
 	}
-	at := place{scope: project.OfGrant, object: g.ID}
+	at := place{scope: project.OfGrant, object: g.ID, on: []id.ID{g.ID, g.Project, g.Organization, g.Granted}}
 	err = c.require(wanted, g.Organization, g.Project, g.ID)
 	if err != nil {
 		if c.require(wanted, g.Granted, g.ID) == nil {

@@ -43,6 +43,9 @@ func (a *API) issue(c *call, u directory.User, expires time.Time) (credential.Ke
 	if !expires.IsZero() && !expires.After(a.Now()) {
 		return credential.Key{}, "", errExpiration
 	}
+	if err := a.mayStandFor(c, u); err != nil {
+		return credential.Key{}, "", err
+	}
 	return a.Credentials.CreateKey(c, c.Actor, credential.Key{
 		Organization: u.Home, User: u.ID, Scheme: scheme, Name: "personal access token", ExpiresAt: expires,
 	}, "")

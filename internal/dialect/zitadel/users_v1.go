@@ -344,6 +344,9 @@ func (a *API) setHumanPassword(c *call, q *management.SetHumanPasswordRequest) (
 	if err != nil {
 		return nil, err
 	}
+	if err := a.mayStandFor(c, u); err != nil {
+		return nil, err
+	}
 	hash, err := a.Credentials.HashPassword(c, q.GetPassword())
 	if err != nil {
 		return nil, err

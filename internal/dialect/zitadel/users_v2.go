@@ -317,6 +317,11 @@ func (a *API) amend(c *call, text string, kind directory.UserKind, password *use
 	if err != nil {
 		return u, err
 	}
+	if password != nil {
+		if err := a.mayStandFor(c, u); err != nil {
+			return u, err
+		}
+	}
 	hash, must, err := a.newPassword(c, password)
 	if err != nil {
 		return u, err

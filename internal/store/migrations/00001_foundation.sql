@@ -64,7 +64,7 @@ CREATE UNIQUE INDEX organizations_slug ON organizations (realm_id, slug_key) WHE
 CREATE UNIQUE INDEX organizations_external ON organizations (realm_id, external_id) WHERE deleted_at = 0 AND external_id <> '';
 CREATE UNIQUE INDEX organizations_name ON organizations (realm_id, name_key) WHERE deleted_at = 0 AND name_claimed;
 CREATE UNIQUE INDEX organizations_alias ON organizations (realm_id, alias) WHERE alias <> '';
-CREATE INDEX organizations_list ON organizations (realm_id, id) WHERE deleted_at = 0;
+CREATE INDEX organizations_list ON organizations (realm_id, id);
 CREATE INDEX organizations_by_name ON organizations (realm_id, name_key, id) WHERE deleted_at = 0;
 
 CREATE TABLE users (
@@ -88,7 +88,9 @@ CREATE TABLE users (
   name TEXT NOT NULL,
   name_key TEXT NOT NULL,
   given_name TEXT NOT NULL,
+  given_name_key TEXT NOT NULL,
   family_name TEXT NOT NULL,
+  family_name_key TEXT NOT NULL,
   external_id TEXT NOT NULL,
   connection TEXT NOT NULL,
   details TEXT NOT NULL,
@@ -104,6 +106,8 @@ CREATE UNIQUE INDEX users_alias ON users (realm_id, alias) WHERE alias <> '';
 CREATE INDEX users_home ON users (home_id, id);
 CREATE INDEX users_realm ON users (realm_id, id);
 CREATE INDEX users_by_email ON users (realm_id, email_key, id);
+CREATE INDEX users_by_username ON users (realm_id, username_key, id) WHERE username_key <> '';
+CREATE INDEX users_by_external ON users (realm_id, external_id, id) WHERE external_id <> '';
 
 CREATE TABLE credentials (
   id BIGINT PRIMARY KEY,

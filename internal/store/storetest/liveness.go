@@ -49,8 +49,12 @@ func (k kind[T]) owned(t *testing.T, w *World, e erasure.Edge, fate erasure.User
 	sample := k.sample
 	k.sample = func(f fixture, n int) T {
 		v := sample(f, n)
-		if e.Where == "user_id = 0" {
-			reflect.ValueOf(&v).Elem().FieldByName("User").SetInt(0)
+		switch set := reflect.ValueOf(&v).Elem(); {
+		case e.Where == "user_id = 0":
+			set.FieldByName("User").SetInt(0)
+		case e.Owner == "home_id" && e.Table != "users": // of somebody from elsewhere
+			set.FieldByName("User").SetInt(int64(f.guest.ID))
+			set.FieldByName("Home").SetInt(int64(f.away.ID))
 		}
 		if o, ok := any(&v).(*directory.Organization); ok {
 			o.Protected = false

@@ -16,7 +16,9 @@ import (
 // A fixture is what samples hang on: living owners of every kind.
 type fixture struct {
 	organization, other directory.Organization
+	away                directory.Organization
 	user                directory.User // at home in organization
+	guest               directory.User // at home in away
 	member              directory.Member
 	role                directory.Role // of organization
 	project             project.Project
@@ -28,9 +30,14 @@ func newFixture(t TB, w *World) (f fixture) {
 	t.Helper()
 	f.organization = w.Organization(t, directory.Organization{Name: "Owner"})
 	f.other = w.Organization(t, directory.Organization{Name: "Other"})
+	f.away = w.Organization(t, directory.Organization{Name: "Away"})
 	w.Update(t, func(tx Tx) (err error) {
 		f.user = directory.User{Home: f.organization.ID, Scope: f.organization.ID, Kind: directory.Human, State: directory.UserActive}
 		if err = tx.Users().Insert(ctx, &f.user); err != nil {
+			return err
+		}
+		f.guest = directory.User{Home: f.away.ID, Scope: f.away.ID, Kind: directory.Human, State: directory.UserActive}
+		if err = tx.Users().Insert(ctx, &f.guest); err != nil {
 			return err
 		}
 		f.member = directory.Member{Organization: f.organization.ID, User: f.user.ID, State: directory.MemberActive}
@@ -92,7 +99,7 @@ func sampleUser(f fixture, n int) directory.User {
 // sampleMember is a member whose person is made by newPerson.
 func sampleMember(f fixture, n int) directory.Member {
 	return directory.Member{
-		Organization: f.organization.ID, State: directory.MemberPending, ExternalID: word("external", n), Breakglass: true, MFAEnrolled: true,
+		Organization: f.organization.ID, Home: f.organization.ID, State: directory.MemberPending, ExternalID: word("external", n), Breakglass: true, MFAEnrolled: true,
 		DefaultMFA: "totp", Retired: []directory.RetiredEmail{{ID: 7, Address: `a"breakglass":true@example.com`}}, Public: metadata(n), Private: metadata(n + 1),
 	}
 }
@@ -105,12 +112,12 @@ func sampleRole(f fixture, n int) directory.Role {
 }
 
 func sampleAssignment(f fixture, n int) directory.RoleAssignment {
-	return directory.RoleAssignment{Organization: f.organization.ID, Member: f.member.ID, User: f.user.ID, Role: f.role.ID, Source: fmt.Sprintf("source %d", n)}
+	return directory.RoleAssignment{Organization: f.organization.ID, Member: f.member.ID, User: f.user.ID, Home: f.organization.ID, Role: f.role.ID, Source: fmt.Sprintf("source %d", n)}
 }
 
 func sampleInvitation(f fixture, n int) directory.Invitation {
 	return directory.Invitation{
-		Organization: f.organization.ID, Email: fmt.Sprintf("Guest.%d@Example.com", n), Inviter: awkward, Roles: []id.ID{f.role.ID}, User: f.user.ID,
+		Organization: f.organization.ID, Email: fmt.Sprintf("Guest.%d@Example.com", n), Inviter: awkward, Roles: []id.ID{f.role.ID}, User: f.user.ID, Home: f.organization.ID,
 		Client: "client", Connection: "conn", TicketHash: directory.TicketHash(fmt.Sprintf("%d-%d", f.organization.ID, n)), ExpiresAt: moment,
 		AcceptedAt: moment, Public: metadata(n), Private: metadata(n + 1),
 	}
@@ -145,14 +152,14 @@ func sampleGrant(f fixture, _ int) project.Grant {
 // sampleUserGrant stands on a made-up grant, so that a user can have several.
 func sampleUserGrant(f fixture, n int) project.UserGrant {
 	return project.UserGrant{
-		Organization: f.other.ID, User: f.user.ID, Project: f.project.ID, ProjectOrganization: f.organization.ID, Grant: f.grant.ID + id.ID(n),
+		Organization: f.other.ID, User: f.user.ID, Home: f.organization.ID, Project: f.project.ID, ProjectOrganization: f.organization.ID, Grant: f.grant.ID + id.ID(n),
 		Roles: []string{"a", awkward}, Active: true,
 	}
 }
 
 func sampleAdministrator(f fixture, n int) project.Administrator {
 	return project.Administrator{
-		Organization: f.organization.ID, Granted: f.other.ID, User: f.user.ID, Scope: project.OfGrant, Object: f.grant.ID + id.ID(n), Roles: []string{"X", awkward},
+		Organization: f.organization.ID, Granted: f.other.ID, User: f.user.ID, Home: f.organization.ID, Scope: project.OfGrant, Object: f.grant.ID + id.ID(n), Roles: []string{"X", awkward},
 	}
 }
 
@@ -188,8 +195,8 @@ func sampleDeletion(f fixture, n int) erasure.Deletion {
 }
 
 // newPerson gives the sample of a member a user of its own.
-func newPerson(tx Tx, f fixture, m *directory.Member) error {
-	u := directory.User{Home: f.organization.ID, Scope: f.organization.ID, Kind: directory.Human, State: directory.UserActive}
+func newPerson(tx Tx, _ fixture, m *directory.Member) error {
+	u := directory.User{Home: m.Home, Scope: m.Home, Kind: directory.Human, State: directory.UserActive}
 	err := tx.Users().Insert(ctx, &u)
 	m.User = u.ID
 	return err

@@ -20,6 +20,11 @@ func Run(t *testing.T, address func(testing.TB) string) {
 			k.contract(t, w)
 		}
 	})
+	for name, test := range map[string]func(*testing.T, *World){
+		"Conditions": conditions, "BadText": badText, "LongLists": longLists, "Uniqueness": uniqueness,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, Open(t, address(t))) })
+	}
 	t.Run("Liveness", func(t *testing.T) { liveness(t, Attach(t, address(t))) })
 }
 

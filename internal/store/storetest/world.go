@@ -34,12 +34,7 @@ type TB interface {
 }
 
 // Tx is everything a transaction can do for the domain.
-type Tx interface {
-	directory.Tx
-	project.Tx
-	credential.Tx
-	erasure.Tx
-}
+type Tx = *store.Tx
 
 // A World is a realm on a real database, with every service on it. Nothing works
 // in the background: a purge runs when the test says so.

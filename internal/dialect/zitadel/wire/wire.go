@@ -173,7 +173,8 @@ func (s *Server) call(ctx context.Context, c *Call, in proto.Message) (proto.Mes
 
 // run gives the context of the admission back. A panic is a failure of ours that
 // leaves the server running.
-func (s *Server) run(ctx context.Context, c *Call, in proto.Message) (_ context.Context, out proto.Message, err error) {
+func (s *Server) run(ctx context.Context, c *Call, in proto.Message) (admitted context.Context, out proto.Message, err error) {
+	admitted = ctx // also when something panics
 	defer func() {
 		if p := recover(); p != nil {
 			if p == http.ErrAbortHandler {
@@ -183,20 +184,18 @@ func (s *Server) run(ctx context.Context, c *Call, in proto.Message) (_ context.
 		}
 	}()
 	if s.config.Admit != nil {
-		admitted, err := s.config.Admit(ctx, c, in)
-		if err != nil {
+		if admitted, err = s.config.Admit(ctx, c, in); err != nil {
 			return admitted, nil, err
 		}
-		ctx = admitted
 	}
 	if !c.Method.Served {
-		return ctx, nil, status.Errorf(codes.Unimplemented, "method %s not implemented", c.Method.short())
+		return admitted, nil, status.Errorf(codes.Unimplemented, "method %s not implemented", c.Method.short())
 	}
 	if err := rule.Check(in); err != nil {
-		return ctx, nil, status.Error(codes.InvalidArgument, err.Error())
+		return admitted, nil, status.Error(codes.InvalidArgument, err.Error())
 	}
-	out, err = c.Method.invoke(ctx, in)
-	return ctx, out, err
+	out, err = c.Method.invoke(admitted, in)
+	return admitted, out, err
 }
 
 // status gives the form of a failure. Texts may quote what a client sent; what

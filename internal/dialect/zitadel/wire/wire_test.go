@@ -161,6 +161,22 @@ func send(t testing.TB, s http.Handler, method, target, body string, header ...s
 	return w
 }
 
+func TestT_P08_APanicIsAnswered(t *testing.T) {
+	boom := wire.Unary(admin.AdminService_RemoveOrg_FullMethodName, func(context.Context, *admin.RemoveOrgRequest) (*admin.RemoveOrgResponse, error) {
+		panic("boom")
+	})
+	s, err := wire.New(wire.Config{Status: func(error) *status.Status { return status.New(codes.Internal, "An internal error occurred") }}, services(), boom)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		w := send(t, s, http.MethodDelete, "/admin/v1/orgs/1", "")
+		if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "boom") {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	}
+}
+
 func TestTableMistakesAreFound(t *testing.T) {
 	wrong := wire.Unary(admin.AdminService_RemoveOrg_FullMethodName, func(context.Context, *admin.GetDefaultOrgRequest) (*admin.RemoveOrgResponse, error) { return nil, nil })
 	right := endpoints()[0]
