@@ -104,6 +104,8 @@ var sqlBuilders = []struct{ file, why string }{
 	{"internal/store/builder.go", "fields are looked up in the tables declared in code; values are placeholders"},
 	{"internal/store/find.go", "the columns of two tables declared in code"},
 	{"internal/store/doctor.go", "conditions on tables and columns that are written right there, or read from the schema"},
+	{"internal/store/census.go", "names come from the declared graph of what owns what; values are placeholders"},
+	{"internal/store/condemned.go", "columns and conditions that are written right there; values are placeholders"},
 	{"internal/store/purge.go", "names come from the declared graph of what owns what; values are placeholders"},
 }
 

@@ -141,6 +141,16 @@ var (
 		stamp: func(d *erasure.Deletion) *stamp { return &d.Stamp }, change: func(d *erasure.Deletion) { d.Reason = "changed" },
 		order: "state",
 	}
+	held = kind[erasure.Hold]{
+		name: "holds", objects: Tx.Holds, missing: erasure.ErrHoldNotFound, sample: sampleHold,
+		stamp: func(h *erasure.Hold) *stamp { return &h.Stamp }, change: func(h *erasure.Hold) { h.ReleasedBy = "changed" },
+		order: "reason",
+	}
+	receipts = kind[erasure.Receipt]{
+		name: "receipts", objects: Tx.Receipts, missing: erasure.ErrNoReceipt, sample: sampleReceipt,
+		stamp: func(r *erasure.Receipt) *stamp { return &r.Stamp }, change: func(r *erasure.Receipt) { r.Previous = "changed" },
+		order: "number", value: func(r erasure.Receipt) any { return r.Number },
+	}
 )
 
 // A tester is a kind whose type is no longer known.
@@ -153,7 +163,7 @@ type tester interface {
 func kinds() []tester {
 	return []tester{
 		organizations, users, members, roles, roleAssignments, invitations, domains, entries, projects, projectRoles, projectGrants,
-		userGrants, administrators, applications, keys, integratedAccounts, deletions,
+		userGrants, administrators, applications, keys, integratedAccounts, deletions, held, receipts,
 	}
 }
 

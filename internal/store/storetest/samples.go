@@ -191,7 +191,20 @@ func sampleDeletion(f fixture, n int) erasure.Deletion {
 	return erasure.Deletion{
 		Kind: id.User, Subject: f.user.ID, Organization: f.organization.ID, Users: erasure.Detach, State: erasure.Grace, GraceUntil: moment,
 		RequestedBy: awkward, Reason: word("reason", n), Step: 3, Cursor: 4, Done: map[string]int{"removed user": n + 1}, PurgedAt: moment,
+		Paused: true, Fingerprint: awkward, StartedAt: moment,
 	}
+}
+
+// sampleHold is one that was released: it forbids nothing.
+func sampleHold(f fixture, n int) erasure.Hold {
+	return erasure.Hold{
+		Organization: f.organization.ID, User: f.user.ID, Reason: word("reason", n), PlacedBy: awkward, Until: moment, ReleasedAt: moment, ReleasedBy: awkward,
+	}
+}
+
+func sampleReceipt(f fixture, n int) erasure.Receipt {
+	return erasure.Receipt{Number: int64(n) + 1, Deletion: f.organization.ID + id.ID(n), // of no deletion, once each
+		Previous: awkward, Hash: word("hash", n), JWS: awkward}
 }
 
 // newPerson gives the sample of a member a user of its own.
