@@ -20,11 +20,9 @@ const FileName = "guildhall.db"
 // read, and one that moves the write-ahead log into the file in the background.
 type embedded struct {
 	path       string
-	durable    bool // what is acknowledged survives a loss of power
+	log        *logSync // nil when what is acknowledged may be lost with the power
 	gate       gate
-	conn       *sql.Conn   // the one that writes; use it, and what is on it, only inside the gate
-	writer     *statements // on conn
-	synced     bool        // whether conn waits for the disk at a commit
+	writer     *statements // on the one writing connection; use only inside the gate
 	reader     *statements
 	handles    []*sql.DB
 	stop, done chan struct{}
@@ -142,11 +140,11 @@ func openEmbedded(ctx context.Context, folder string, durable bool, log *slog.Lo
 	if err := file.Close(); err != nil {
 		return nil, err
 	}
-	synchronous := "synchronous(FULL)" // an acknowledged write survives power loss
-	if !durable {
-		synchronous = "synchronous(NORMAL)"
+	const synchronous = "synchronous(NORMAL)" // commits wait for the disk afterwards; see logSync
+	e := &embedded{path: path, stop: make(chan struct{}), done: make(chan struct{})}
+	if durable {
+		e.log = newLogSync(path + "-wal")
 	}
-	e := &embedded{path: path, durable: durable, synced: durable, stop: make(chan struct{}), done: make(chan struct{})}
 	open := func(most int, pragmas ...string) (*sql.DB, error) {
 		db, err := sql.Open("sqlite", sqliteDSN(path, pragmas...))
 		if err != nil {
@@ -161,7 +159,8 @@ func openEmbedded(ctx context.Context, folder string, durable bool, log *slog.Lo
 	if err != nil {
 		return e, fmt.Errorf("open %s: %w", path, err)
 	}
-	if e.conn, err = write.Conn(ctx); err != nil {
+	conn, err := write.Conn(ctx)
+	if err != nil {
 		return e, err
 	}
 	read, err := open(readers, "query_only(1)", "cache_size(-8192)")
@@ -172,7 +171,7 @@ func openEmbedded(ctx context.Context, folder string, durable bool, log *slog.Lo
 	if err != nil {
 		return e, err
 	}
-	e.writer = newStatements(e.conn)
+	e.writer = newStatements(conn)
 	e.reader = newStatements(read)
 	go e.checkpoint(checkpoint, log)
 	return e, nil
@@ -208,6 +207,9 @@ func (e *embedded) close() error {
 		close(e.stop)
 		<-e.done
 	}
+	if e.log != nil {
+		e.log.close()
+	}
 	var first error
 	for _, db := range e.handles {
 		if err := db.Close(); err != nil && first == nil {
@@ -217,15 +219,22 @@ func (e *embedded) close() error {
 	return first
 }
 
-// update runs fn between BEGIN IMMEDIATE and COMMIT on the writing connection.
-func (e *embedded) update(ctx context.Context, background bool, fn func(querier) error) (err error) {
+// update runs fn in a transaction and makes it durable. What is written in the
+// background is not waited for: what a loss of power takes of it is done again,
+// and whoever waits makes all that was written before durable as well.
+func (e *embedded) update(ctx context.Context, background bool, fn func(querier) error) error {
+	if err := e.write(ctx, background, fn); err != nil || background || e.log == nil {
+		return err
+	}
+	return e.log.wait()
+}
+
+// write runs fn between BEGIN IMMEDIATE and COMMIT on the writing connection.
+func (e *embedded) write(ctx context.Context, background bool, fn func(querier) error) error {
 	if err := e.gate.enter(ctx, background); err != nil {
 		return err
 	}
 	defer e.gate.leave()
-	if err := e.sync(ctx, e.durable && !background); err != nil {
-		return err
-	}
 	if _, err := e.writer.exec(ctx, "BEGIN IMMEDIATE", nil); err != nil {
 		return err
 	}
@@ -243,23 +252,4 @@ func (e *embedded) update(ctx context.Context, background bool, fn func(querier)
 	}
 	committed = true
 	return nil
-}
-
-// sync decides whether commits wait for the disk. Those in the background do not:
-// what a loss of power takes of them is done again, and a commit that waits makes
-// all before it durable as well. Waiting would cost a purge, and the writers
-// behind each of its batches, far more than the batch itself.
-func (e *embedded) sync(ctx context.Context, wait bool) error {
-	if e.synced == wait {
-		return nil
-	}
-	pragma := "PRAGMA synchronous = NORMAL"
-	if wait {
-		pragma = "PRAGMA synchronous = FULL"
-	}
-	_, err := e.conn.ExecContext(ctx, pragma) // works when it is prepared, so never kept
-	if err == nil {
-		e.synced = wait
-	}
-	return err
 }
