@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ type raw struct {
 	conn     *sql.Conn
 	sqlite   bool
 	prepared map[string]*sql.Stmt
+	shapes   map[string]shape
 	key      *ecdsa.PrivateKey
 
 	last         int64
@@ -56,7 +58,7 @@ func (r *raw) exec(text string, args ...any) (int, error) {
 }
 
 // find reads the columns of one row, if there is one, and drops them.
-func (r *raw) find(columns int, text string, args ...any) error {
+func (r *raw) find(text string, args ...any) error {
 	s, err := r.stmt(text)
 	if err != nil {
 		return err
@@ -66,7 +68,11 @@ func (r *raw) find(columns int, text string, args ...any) error {
 		return err
 	}
 	defer rows.Close()
-	into := make([]any, columns)
+	columns, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	into := make([]any, len(columns))
 	for i := range into {
 		into[i] = new(any)
 	}
@@ -103,60 +109,107 @@ func (r *raw) id() int64 {
 	return r.last
 }
 
-func insert(table, columns string) string {
-	n := strings.Count(columns, ",") + 1
-	return "INSERT INTO " + table + " (" + columns + ") VALUES (" + strings.Repeat("?, ", n-1) + "?)"
+// row is what a row holds beyond the zero value of each column.
+type row map[string]any
+
+// insert writes a row as wide as the table is.
+func (r *raw) insert(table string, values row) error {
+	shape, err := r.shape(table)
+	if err != nil {
+		return err
+	}
+	args := make([]any, len(shape.columns))
+	for i, c := range shape.columns {
+		var given bool
+		if args[i], given = values[c]; !given {
+			args[i] = shape.zero[i]
+		}
+	}
+	_, err = r.exec(shape.text, args...)
+	return err
 }
 
-const (
-	organizationColumns = "realm_id, id, version, created_at, updated_at, alias, name, name_claimed, display_name, slug, external_id, " +
-		"state, protected, branding, profile, settings, public, private, name_key, slug_key"
-	userColumns = "realm_id, id, version, created_at, updated_at, home_id, scope_id, alias, kind, state, username, email, " +
-		"email_verified, phone, phone_verified, name, given_name, family_name, external_id, connection, details, public, private, " +
-		"username_key, email_key, name_key"
-	memberColumns = "realm_id, id, version, created_at, updated_at, organization_id, user_id, state, external_id, details, public, private"
-	eventColumns  = "id, realm_id, organization_id, type, actor, kind, subject_id, at, data"
-)
+// A shape is what an INSERT needs to know of a table.
+type shape struct {
+	columns []string
+	zero    []any
+	text    string
+}
+
+func (r *raw) shape(table string) (s shape, err error) {
+	if known, ok := r.shapes[table]; ok {
+		return known, nil
+	}
+	rows, err := r.conn.QueryContext(r.ctx, "SELECT * FROM "+table+" LIMIT 0")
+	if err != nil {
+		return s, err
+	}
+	defer rows.Close()
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		return s, err
+	}
+	for _, t := range types {
+		var zero any = ""
+		switch t.DatabaseTypeName() {
+		case "BIGINT", "INTEGER", "INT8":
+			zero = 0
+		case "BOOLEAN", "BOOL":
+			zero = false
+		case "BLOB", "BYTEA":
+			zero = []byte{}
+		}
+		s.columns, s.zero = append(s.columns, t.Name()), append(s.zero, zero)
+	}
+	s.text = "INSERT INTO " + table + " (" + strings.Join(s.columns, ", ") + ") VALUES (" + strings.Repeat("?, ", len(s.columns)-1) + "?)"
+	r.shapes[table] = s
+	return s, rows.Err()
+}
 
 // rawRealm is the one realm in the database of a worker.
 const rawRealm = 1
 
 func (r *raw) createRealm() error {
-	_, err := r.exec(insert("realms", "id, version, created_at, updated_at, name, name_key, default_organization, system_project, settings"),
-		rawRealm, 1, 0, 0, "Bench", "bench", 0, 0, "")
-	return err
+	return r.insert("realms", row{"id": rawRealm, "version": 1, "name": "Bench", "name_key": "bench"})
 }
 
 func (r *raw) event(kind string, organization, subject int64) error {
-	_, err := r.exec(insert("events", eventColumns), r.id(), rawRealm, organization, kind, "client:bench", 2, subject, time.Now().UnixMicro(), `{"name":"Bench"}`)
-	return err
+	return r.insert("events", row{
+		"id": r.id(), "realm_id": rawRealm, "organization_id": organization, "type": kind, "actor": "client:bench", "kind": 2,
+		"subject_id": subject, "at": time.Now().UnixMicro(), "data": `{"name":"Bench"}`,
+	})
+}
+
+// born is a row with what every object has.
+func (r *raw) born(values row) row {
+	now := time.Now().UnixMicro()
+	values["realm_id"], values["id"], values["version"], values["created_at"], values["updated_at"] = rawRealm, r.id(), 1, now, now
+	return values
 }
 
 func (r *raw) createOrganization() error {
 	return r.transaction(func() error {
-		i, now := r.id(), time.Now().UnixMicro()
-		slug := fmt.Sprintf("raw-%d", i)
-		_, err := r.exec(insert("organizations", organizationColumns), rawRealm, i, 1, now, now, "", "Bench", false, "", slug, "",
-			"active", false, "", "", "", "", "", "bench", slug)
-		if err != nil {
+		o := r.born(row{"name": "Bench", "name_key": "bench", "state": "active"})
+		o["slug"] = fmt.Sprintf("raw-%d", o["id"])
+		o["slug_key"] = o["slug"]
+		if err := r.insert("organizations", o); err != nil {
 			return err
 		}
-		r.organization = i
-		return r.event("organization.created", i, i)
+		r.organization = o["id"].(int64)
+		return r.event("organization.created", r.organization, r.organization)
 	})
 }
 
 func (r *raw) createUser() error {
 	return r.transaction(func() error {
-		i, now := r.id(), time.Now().UnixMicro()
-		email := fmt.Sprintf("raw%d@example.com", i)
-		_, err := r.exec(insert("users", userColumns), rawRealm, i, 1, now, now, 0, 0, "", "human", "active", "", email, false, "", false,
-			"Ada Bench", "Ada", "Bench", "", "", "", "", "", "", email, "ada bench")
-		if err != nil {
+		u := r.born(row{"kind": "human", "state": "active", "name": "Ada Bench", "name_key": "ada bench", "given_name": "Ada", "family_name": "Bench"})
+		u["email"] = fmt.Sprintf("raw%d@example.com", u["id"])
+		u["email_key"] = u["email"]
+		if err := r.insert("users", u); err != nil {
 			return err
 		}
-		r.users = append(r.users, i)
-		return r.event("user.created", 0, i)
+		r.users = append(r.users, u["id"].(int64))
+		return r.event("user.created", 0, u["id"].(int64))
 	})
 }
 
@@ -164,26 +217,27 @@ func (r *raw) createUser() error {
 // as the server must, and writes one.
 func (r *raw) addMember() error {
 	if len(r.users) == 0 {
-		return fmt.Errorf("no user is left")
+		return errors.New("no user is left")
 	}
 	user := r.users[0]
 	r.users = r.users[1:]
 	return r.transaction(func() error {
-		for _, q := range []struct{ table, columns, where string }{
-			{"organizations", organizationColumns, "realm_id = ? AND id = ? AND deleted_at = 0"},
-			{"users", userColumns, "realm_id = ? AND id = ? AND deleted_at = 0"},
-			{"members", memberColumns, "organization_id = ? AND user_id = ?"},
+		for _, q := range []struct {
+			text        string
+			owner, part int64
+		}{
+			{"SELECT * FROM organizations WHERE realm_id = ? AND id = ? AND deleted_at = 0", rawRealm, r.organization},
+			{"SELECT * FROM users WHERE realm_id = ? AND id = ? AND deleted_at = 0", rawRealm, user},
+			{"SELECT * FROM members WHERE organization_id = ? AND user_id = ?", r.organization, user},
 		} {
-			args := map[string][]any{"organizations": {rawRealm, r.organization}, "users": {rawRealm, user}, "members": {r.organization, user}}[q.table]
-			if err := r.find(strings.Count(q.columns, ",")+1, "SELECT "+q.columns+" FROM "+q.table+" WHERE "+q.where, args...); err != nil {
+			if err := r.find(q.text, q.owner, q.part); err != nil {
 				return err
 			}
 		}
-		i, now := r.id(), time.Now().UnixMicro()
-		_, err := r.exec(insert("members", memberColumns), rawRealm, i, 1, now, now, r.organization, user, "active", "", "", "", "")
-		if err != nil {
+		m := r.born(row{"organization_id": r.organization, "user_id": user, "state": "active"})
+		if err := r.insert("members", m); err != nil {
 			return err
 		}
-		return r.event("member.added", r.organization, i)
+		return r.event("member.added", r.organization, m["id"].(int64))
 	})
 }

@@ -95,7 +95,7 @@ func runWorker(engine, address string) error {
 	if err != nil {
 		return err
 	}
-	r := &raw{ctx: ctx, conn: conn, sqlite: engine == "SQLite", prepared: map[string]*sql.Stmt{}}
+	r := &raw{ctx: ctx, conn: conn, sqlite: engine == "SQLite", prepared: map[string]*sql.Stmt{}, shapes: map[string]shape{}}
 	if r.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return err
 	}
