@@ -214,10 +214,6 @@ func (at *site) gone(t *testing.T, n int, nodes map[string]http.Handler, roots m
 // TestT_C02_C14_CredentialsEndWithTheirOwners switches off and deletes the owners of
 // every kind of credential there is; each must be refused at the next request.
 func TestT_C02_C14_CredentialsEndWithTheirOwners(t *testing.T) {
-	probe := map[string]string{
-		"auth0": "/api/v2/organizations", "stytch": "/v1/b2b/rbac/policy", "zitadel": "/management/v1/orgs/me", "ssojet": "/api/v1/organizations",
-		"truto": "/unified/user-directory/organizations", "native": "/guildhall/v1/organizations",
-	}
 	at := newSite(t)
 	zoo := func(t *testing.T, o id.ID) map[string]caller {
 		t.Helper()
@@ -231,7 +227,7 @@ func TestT_C02_C14_CredentialsEndWithTheirOwners(t *testing.T) {
 			all[tb.dialect] = c
 		}
 		for what, c := range all {
-			if w := c.send("GET", probe[c.tb.dialect], ""); w.Code != http.StatusOK {
+			if w := c.send("GET", probes[c.tb.dialect], ""); w.Code != http.StatusOK {
 				t.Fatalf("%s before: %s", what, told(w))
 			}
 		}
@@ -240,7 +236,7 @@ func TestT_C02_C14_CredentialsEndWithTheirOwners(t *testing.T) {
 	refused := func(t *testing.T, all map[string]caller) {
 		t.Helper()
 		for what, c := range all {
-			if w := c.send("GET", probe[c.tb.dialect], ""); w.Code != http.StatusUnauthorized {
+			if w := c.send("GET", probes[c.tb.dialect], ""); w.Code != http.StatusUnauthorized {
 				t.Errorf("%s: %s", what, told(w))
 			}
 		}
@@ -263,7 +259,7 @@ func TestT_C02_C14_CredentialsEndWithTheirOwners(t *testing.T) {
 			t.Fatal(err)
 		}
 		for what, c := range all {
-			if w := c.send("GET", probe[c.tb.dialect], ""); w.Code != http.StatusOK {
+			if w := c.send("GET", probes[c.tb.dialect], ""); w.Code != http.StatusOK {
 				t.Errorf("%s afterwards: %s", what, told(w))
 			}
 		}
@@ -327,7 +323,7 @@ func TestT_C02_C14_CredentialsEndWithTheirOwners(t *testing.T) {
 		c := caller{at, at.tables["truto"], at.here, bearer(token), ""}
 		short := c.ok(t, "POST", "/integrated-account/token", object("integrated_account_id", c.spell(id.IntegratedAccount, made.ID))).text("integrated_account_token")
 		account := caller{at, c.tb, at.here, bearer(short), ""}
-		account.ok(t, "GET", probe["truto"], "")
+		account.ok(t, "GET", probes["truto"], "")
 		keys, err := at.Credentials.Keys(t.Context(), at.here.by, query.Query{Where: []query.Condition{query.Is("name", "maker")}})
 		if err != nil || len(keys.Items) != 1 {
 			t.Fatal(keys, err)
@@ -335,13 +331,49 @@ func TestT_C02_C14_CredentialsEndWithTheirOwners(t *testing.T) {
 		if err := at.Credentials.RevokeKey(t.Context(), at.here.by, keys.Items[0].ID); err != nil {
 			t.Fatal(err)
 		}
-		account.refused(t, "GET", probe["truto"], "", http.StatusUnauthorized)
+		account.refused(t, "GET", probes["truto"], "", http.StatusUnauthorized)
 	})
 }
 
 func (at *site) become(t *testing.T, u id.ID, state directory.UserState) error {
 	_, err := at.Directory.UpdateUser(t.Context(), at.here.by, u, func(u *directory.User) error { u.State = state; return nil })
 	return err
+}
+
+// TestT_C17_WhatWasRestoredLetsNobodyBackIn deletes and restores an organization: its
+// credentials come back only when they were asked for.
+func TestT_C17_WhatWasRestoredLetsNobodyBackIn(t *testing.T) {
+	at := newSite(t)
+	for _, keys := range []bool{false, true} {
+		o, err := at.Directory.CreateOrganization(t.Context(), at.here.by, directory.Organization{Name: fmt.Sprint("restored ", keys)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := map[string]caller{}
+		for _, tb := range tables() {
+			all[tb.dialect] = at.confined(t, tb.dialect, at.here, o.ID)
+			all[tb.dialect].ok(t, "GET", probes[tb.dialect], "")
+		}
+		d, err := at.Directory.DeleteOrganization(t.Context(), at.here.by, o.ID, erasure.Options{Users: erasure.Erase, Grace: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := at.Erasure.Restore(t.Context(), at.here.by, d.Deletion.ID, erasure.Renames{Keys: keys}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := at.Directory.Organization(t.Context(), at.here.by, o.ID); err != nil {
+			t.Fatal(err)
+		}
+		want := map[bool]int{true: http.StatusOK, false: http.StatusUnauthorized}[keys]
+		for dialect, c := range all {
+			if w := c.send("GET", probes[dialect], ""); w.Code != want {
+				t.Errorf("%s, keys asked for: %v: %s", dialect, keys, told(w))
+			}
+		}
+		for _, tb := range tables() { // new ones are good
+			at.confined(t, tb.dialect, at.here, o.ID).ok(t, "GET", probes[tb.dialect], "")
+		}
+	}
 }
 
 // TestT_C15_C16_WhoWasRemovedDoesNothingMore takes the role in an organization from

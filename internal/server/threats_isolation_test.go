@@ -368,16 +368,12 @@ func TestT_A15_PagesDependOnTheirOwnOrganizationAlone(t *testing.T) {
 // to all the others, in each way that they take one.
 func TestT_A09_ACredentialIsGoodForItsOwnAPIAlone(t *testing.T) {
 	at := newSite(t)
-	probe := map[string]string{
-		"auth0": "/api/v2/organizations", "stytch": "/v1/b2b/rbac/policy", "zitadel": "/management/v1/orgs/me", "ssojet": "/api/v1/organizations",
-		"truto": "/unified/user-directory/organizations", "native": "/guildhall/v1/organizations",
-	}
 	for _, from := range tables() {
 		c := at.root(t, from.dialect, at.here)
-		if w := c.send("GET", probe[from.dialect], ""); w.Code != http.StatusOK {
+		if w := c.send("GET", probes[from.dialect], ""); w.Code != http.StatusOK {
 			t.Fatalf("%s with its own credential: %s", from.dialect, told(w))
 		}
-		for to, path := range probe {
+		for to, path := range probes {
 			if to == from.dialect {
 				continue
 			}
@@ -396,10 +392,6 @@ func TestT_A09_ACredentialIsGoodForItsOwnAPIAlone(t *testing.T) {
 // good ones of two realms and a bad one, in each order.
 func TestT_A13_TwoCredentialsAreNeverTheBetterOfBoth(t *testing.T) {
 	at := newSite(t)
-	probe := map[string]string{
-		"auth0": "/api/v2/organizations", "stytch": "/v1/b2b/rbac/policy", "zitadel": "/management/v1/orgs/me", "ssojet": "/api/v1/organizations",
-		"truto": "/unified/user-directory/organizations", "native": "/guildhall/v1/organizations",
-	}
 	at.eachDialect(t, func(t *testing.T, tb table) {
 		here, there := at.root(t, tb.dialect, at.here), at.root(t, tb.dialect, at.there)
 		own := at.confined(t, tb.dialect, at.here, at.here.other)
@@ -407,7 +399,7 @@ func TestT_A13_TwoCredentialsAreNeverTheBetterOfBoth(t *testing.T) {
 			for _, order := range [][2]int{{0, 1}, {1, 0}} {
 				c := both[order[0]]
 				c.header = http.Header{"Authorization": {both[order[0]].header.Get("Authorization"), both[order[1]].header.Get("Authorization")}}
-				if w := c.send("GET", probe[tb.dialect], ""); w.Code != http.StatusUnauthorized && w.Code != http.StatusBadRequest {
+				if w := c.send("GET", probes[tb.dialect], ""); w.Code != http.StatusUnauthorized && w.Code != http.StatusBadRequest {
 					t.Errorf("two credentials %s: %s", what, told(w))
 				}
 			}
