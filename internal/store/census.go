@@ -23,7 +23,7 @@ func (tx *Tx) Census(ctx context.Context, organization id.ID, users erasure.User
 	found := map[[2]string]int{} // position in the counts, by kind and effect
 	for _, e := range erasure.Plan(id.Organization, users) {
 		var n int
-		where := e.Owner + " = $1"
+		where := e.Owner + " = $1 AND " + e.Owner + " <> 0" // some indexes leave 0 out
 		if e.Where != "" {
 			where += " AND " + e.Where
 		}
@@ -79,7 +79,7 @@ func (tx *Tx) Remaining(ctx context.Context, d erasure.Deletion) (rows int, err 
 	plan := erasure.Plan(d.Kind, d.Users)
 	for step, cursor := int(d.Step), d.Cursor; step < len(plan); step, cursor = step+1, id.None {
 		e := plan[step]
-		where := e.Owner + " = $1 AND id > $2"
+		where := e.Owner + " = $1 AND " + e.Owner + " <> 0 AND id > $2" // sql: a column of the declared graph
 		if e.Where != "" {
 			where += " AND " + e.Where // sql: a condition of the declared graph
 		}

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"slices"
 	"testing"
 
 	"guildhall/internal/pgtest"
@@ -13,4 +14,11 @@ func TestSQLite(t *testing.T) {
 
 func TestPostgres(t *testing.T) {
 	storetest.Run(t, pgtest.URL)
+}
+
+func TestBothEnginesHaveTheSameSchema(t *testing.T) {
+	s, p := storetest.Attach(t, t.TempDir()), storetest.Attach(t, pgtest.URL(t))
+	if a, b := s.Columns(t), p.Columns(t); !slices.Equal(a, b) {
+		t.Errorf("columns of SQLite:\n%v\nof PostgreSQL:\n%v", a, b)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"testing/fstest"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -43,10 +44,17 @@ func (db *DB) migrate(ctx context.Context, apply bool) error {
 	case !apply:
 		return ErrSchemaOld
 	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate the database: %w", err)
+	for try := 1; ; try++ {
+		if _, err = provider.Up(ctx); err == nil {
+			return nil
+		}
+		// On SQLite two processes that start on one folder may both begin; the
+		// second finds the tables made, and with them, looking again, the version.
+		if db.pool != nil || try == 5 {
+			return fmt.Errorf("migrate the database: %w", err)
+		}
+		time.Sleep(time.Duration(try) * 50 * time.Millisecond)
 	}
-	return nil
 }
 
 // schemaHandle gives a handle for statements outside the writer's connection.
@@ -68,7 +76,7 @@ func (db *DB) provider(handle *sql.DB) (*goose.Provider, error) {
 	}
 	opts := []goose.ProviderOption{goose.WithSlog(slog.New(slog.DiscardHandler)), goose.WithDisableGlobalRegistry(true)}
 	if db.pool != nil {
-		locker, err := lock.NewPostgresSessionLocker() // of several nodes that start at once, one migrates
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // of several nodes that start at once, one migrates
 		if err != nil {
 			return nil, err
 		}

@@ -153,7 +153,14 @@ func openEmbedded(ctx context.Context, folder string, durable bool, log *slog.Lo
 		db.SetMaxOpenConns(most)
 		db.SetMaxIdleConns(most)
 		e.handles = append(e.handles, db)
-		return db, db.PingContext(ctx)
+		// Of two processes that start on an empty folder one turns the log on,
+		// for which the other does not wait by itself.
+		for try := 1; ; try++ {
+			if err = db.PingContext(ctx); !sqliteEngine.retry(err) || try == 20 {
+				return db, err
+			}
+			time.Sleep(time.Duration(try) * 10 * time.Millisecond)
+		}
 	}
 	write, err := open(1, synchronous, "wal_autocheckpoint(0)", "cache_size(-16384)")
 	if err != nil {

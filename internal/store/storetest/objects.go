@@ -382,6 +382,7 @@ func (k kind[T]) unknownFields(t *testing.T, w *World, f fixture) {
 // pages walks lists in both directions, by age and by a field with ties, in
 // pages of every size.
 func (k kind[T]) pages(t *testing.T, w *World, f fixture) {
+	w.analyze(t)
 	const n = 7
 	put := k.insert(t, w, f, 1, n)
 	var ids []int64

@@ -20,11 +20,17 @@ func Run(t *testing.T, address func(testing.TB) string) {
 			k.contract(t, w)
 		}
 	})
+	shared := Attach(t, address(t))
 	for name, test := range map[string]func(*testing.T, *World){
 		"Conditions": conditions, "BadText": badText, "LongLists": longLists, "Uniqueness": uniqueness,
+		"Visibility": visibility, "OneTime": oneTime, "Crossed": crossed, "Impatience": impatience, "Nested": nested, "Kick": kick,
+		"UniqueRaces": uniqueRaces, "VersionRaces": versionRaces, "LockedRaces": lockedRaces, "Repeats": repeats, "Membership": membership,
+		"Patience": patience, "Schema": schema, "PurgeByIndex": purgeByIndex,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, Open(t, address(t))) })
+		t.Run(name, func(t *testing.T) { test(t, shared.In(t, name)) })
 	}
+	t.Run("FirstTimes", func(t *testing.T) { firstTimes(t, address(t)) })
+	t.Run("T_A06_NoIDIsIssuedTwice", func(t *testing.T) { issued(t, address(t)) })
 	t.Run("Liveness", func(t *testing.T) { liveness(t, Attach(t, address(t))) })
 }
 

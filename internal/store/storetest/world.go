@@ -112,7 +112,7 @@ func newWorld(address string, db *store.DB, raw *sql.DB, clock *Clock) *World {
 		Projects:    &project.Service{Store: store.For[project.Tx](db), Now: clock.Now},
 		Credentials: &credential.Service{Store: store.For[credential.Tx](db), Finder: store.Finder{DB: db}, Now: clock.Now, Hasher: credential.NewHasher()},
 		Tokens:      &token.Service{Store: store.SigningKeys{DB: db}, Now: clock.Now},
-		Erasure:     &erasure.Service{Store: store.For[erasure.Tx](db)},
+		Erasure:     &erasure.Service{Store: store.For[erasure.Tx](db), Now: clock.Now},
 		Realms:      &realm.Service{Store: store.Realms{DB: db}},
 	}
 }
@@ -158,6 +158,17 @@ func (w *World) View(t TB, fn func(tx Tx) error) {
 	}
 }
 
+// analyze lets PostgreSQL know how much there is: guesses about tables it never
+// looked at make for slow plans.
+func (w *World) analyze(t TB) {
+	t.Helper()
+	if w.DB.Engine() == "postgres" {
+		if _, err := w.Raw.Exec("ANALYZE"); err != nil {
+			t.Fatalf("analyze: %v", err)
+		}
+	}
+}
+
 // Count counts the rows of a table for which where holds, dead or alive.
 func (w *World) Count(t TB, table, where string, args ...any) (n int) {
 	t.Helper()
@@ -197,11 +208,18 @@ func (w *World) Delete(t TB, o id.ID, users erasure.Users) directory.Deletion {
 	return d
 }
 
+// Purger gives what purges.
+func (w *World) Purger() store.Purger {
+	return store.Purger{DB: w.DB, Signer: func(ctx context.Context, realm id.ID) (func([]byte) (string, error), error) {
+		return w.Tokens.Signer(ctx, realm, erasure.ReceiptType)
+	}}
+}
+
 // Purge does all purges that are due, a few rows at a time, in every realm.
 func (w *World) Purge(t TB, limit int) {
 	t.Helper()
 	ctx := context.Background()
-	p := store.Purger{DB: w.DB}
+	p := w.Purger()
 	for {
 		job, ok, err := p.Claim(ctx)
 		if err != nil {
@@ -215,7 +233,13 @@ func (w *World) Purge(t TB, limit int) {
 			if err != nil {
 				t.Fatalf("a batch of the purge of deletion %d: %v", job.Deletion, err)
 			}
+			if done.Waiting {
+				t.Fatalf("the purge of deletion %d waits", job.Deletion)
+			}
 			if done.Finished {
+				if err := p.Seal(ctx, job); err != nil {
+					t.Fatalf("seal deletion %d: %v", job.Deletion, err)
+				}
 				break
 			}
 		}
