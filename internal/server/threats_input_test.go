@@ -3,7 +3,9 @@ package server
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -537,6 +540,48 @@ func TestT_R04_SecretsStayOutOfLogsEventsAndFiles(t *testing.T) {
 			if strings.Contains(text, strings.TrimPrefix(s, "\x00")) {
 				t.Errorf("%s is in %s", what, where)
 			}
+		}
+	}
+}
+
+// TestT_P05_ABombStopsAtItsLimit sends an eighth of a gigabyte of nothing, compressed, to the
+// one API whose clients compress.
+func TestT_P05_ABombStopsAtItsLimit(t *testing.T) {
+	at := newSite(t)
+	var bomb bytes.Buffer
+	z := gzip.NewWriter(&bomb)
+	_, _ = z.Write([]byte(`{"name":"`))
+	for range 128 {
+		_, _ = z.Write(bytes.Repeat([]byte("a"), 1<<20))
+	}
+	_, _ = z.Write([]byte(`"}`))
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c := at.root(t, "zitadel", at.here)
+	framed := append([]byte{1, 0, 0, 0, 0}, bomb.Bytes()...)
+	binary.BigEndian.PutUint32(framed[1:], uint32(bomb.Len()))
+	for what, send := range map[string]struct {
+		path, kind, header string
+		body               []byte
+	}{
+		"rest":     {"/management/v1/orgs", "application/json", "Content-Encoding", bomb.Bytes()},
+		"connect":  {"/zitadel.management.v1.ManagementService/AddOrg", "application/json", "Content-Encoding", bomb.Bytes()},
+		"grpc-web": {"/zitadel.management.v1.ManagementService/AddOrg", "application/grpc-web+proto", "Grpc-Encoding", framed},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		r := c.request("POST", send.path, string(send.body))
+		r.Header.Set("Content-Type", send.kind)
+		r.Header.Set(send.header, "gzip")
+		w := c.serve(r)
+		runtime.ReadMemStats(&after)
+		refused := w.Code >= 400 && w.Code < 500 || send.kind != "application/json" && !strings.Contains(w.Body.String()+w.Header().Get("Grpc-Status"), "grpc-status:0")
+		if !refused {
+			t.Errorf("%s: %s", what, told(w))
+		}
+		if used := after.TotalAlloc - before.TotalAlloc; used > 48<<20 {
+			t.Errorf("%s: %d MiB were used", what, used>>20)
 		}
 	}
 }
