@@ -31,6 +31,9 @@ func Run(t *testing.T, address func(testing.TB) string) {
 	}
 	t.Run("FirstTimes", func(t *testing.T) { firstTimes(t, address(t)) })
 	t.Run("T_A06_NoIDIsIssuedTwice", func(t *testing.T) { issued(t, address(t)) })
+	for name, test := range map[string]func(*testing.T, *World){"Resumed": resumed, "BatchTakenBack": batchTakenBack, "OneByOne": oneByOne} {
+		t.Run(name, func(t *testing.T) { test(t, Open(t, address(t))) })
+	}
 	t.Run("Liveness", func(t *testing.T) { liveness(t, Attach(t, address(t))) })
 }
 
