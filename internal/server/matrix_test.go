@@ -433,12 +433,11 @@ func (s *Server) matrix(t *testing.T, h http.Handler, tb table, here, there worl
 		}
 		return tb.spell(here.realm, id.Organization, i)
 	}
-	before := s.state(t, here)
 	rootHeader, rootParameters := tb.credential(t, s, here, id.None, true)
 	foreignHeader, foreignParameters := tb.credential(t, s, there, id.None, true)
 	confinedHeader, confinedParameters := tb.credential(t, s, here, here.other, true)
 	bareHeader, bareParameters := tb.credential(t, s, here, id.None, false)
-	before = s.state(t, here)
+	before := s.state(t, here)
 	found := 0
 	for _, r := range tb.routes {
 		if r.Public {
