@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"guildhall/internal/credential"
 	"guildhall/internal/id"
@@ -20,10 +21,21 @@ const (
 	userActive  = "(c.user_id = 0 OR EXISTS (SELECT 1 FROM users AS u WHERE u.id = c.user_id AND u.deleted_at = 0 AND u.state = 'active' AND u.revived_at < c.created_at AND NOT EXISTS (" + homeGone + ")))"
 )
 
+var liveKey = sync.OnceValue(func() string {
+	return "SELECT realm_id, " + keys.selected() + " FROM api_keys AS c WHERE c.hash = $1 AND " + realmActive + " AND " + ownerActive + " AND " + userActive
+})
+
+var liveApplication = sync.OnceValue(func() string {
+	return "SELECT realm_id, " + applications.selected() + " FROM applications AS c WHERE c.client_id = $1 AND " + realmActive + " AND " + appActive
+})
+
+var liveKeyByID = sync.OnceValue(func() string {
+	return "SELECT " + keys.selected() + " FROM api_keys AS c WHERE c.realm_id = $1 AND c.id = $2 AND " + realmActive + " AND " + ownerActive + " AND " + userActive
+})
+
 // LiveKey finds a key by the hash of its secret.
 func (f Finder) LiveKey(ctx context.Context, hash string) (realm id.ID, k credential.Key, err error) {
-	text := "SELECT realm_id, " + keys.selected() + " FROM api_keys AS c WHERE c.hash = $1 AND " + realmActive + " AND " + ownerActive + " AND " + userActive
-	err = f.one(ctx, text, []any{hash}, append([]any{(*int64)(&realm)}, objects[credential.Key]{t: keys}.destinations(&k)...))
+	err = f.one(ctx, liveKey(), []any{hash}, append([]any{(*int64)(&realm)}, objects[credential.Key]{t: keys}.destinations(&k)...))
 	if errors.Is(err, errNoRow) {
 		err = credential.ErrKeyNotFound
 	}
@@ -32,8 +44,7 @@ func (f Finder) LiveKey(ctx context.Context, hash string) (realm id.ID, k creden
 
 // LiveKeyByID finds a key of a realm by its id.
 func (f Finder) LiveKeyByID(ctx context.Context, realm, i id.ID) (k credential.Key, err error) {
-	text := "SELECT " + keys.selected() + " FROM api_keys AS c WHERE c.realm_id = $1 AND c.id = $2 AND " + realmActive + " AND " + ownerActive + " AND " + userActive
-	err = f.one(ctx, text, []any{int64(realm), int64(i)}, objects[credential.Key]{t: keys}.destinations(&k))
+	err = f.one(ctx, liveKeyByID(), []any{int64(realm), int64(i)}, objects[credential.Key]{t: keys}.destinations(&k))
 	if errors.Is(err, errNoRow) {
 		err = credential.ErrKeyNotFound
 	}
@@ -42,8 +53,7 @@ func (f Finder) LiveKeyByID(ctx context.Context, realm, i id.ID) (k credential.K
 
 // LiveApplication finds an application by its client id.
 func (f Finder) LiveApplication(ctx context.Context, clientID string) (realm id.ID, a credential.Application, err error) {
-	text := "SELECT realm_id, " + applications.selected() + " FROM applications AS c WHERE c.client_id = $1 AND " + realmActive + " AND " + appActive
-	err = f.one(ctx, text, []any{clientID}, append([]any{(*int64)(&realm)}, objects[credential.Application]{t: applications}.destinations(&a)...))
+	err = f.one(ctx, liveApplication(), []any{clientID}, append([]any{(*int64)(&realm)}, objects[credential.Application]{t: applications}.destinations(&a)...))
 	if errors.Is(err, errNoRow) {
 		err = credential.ErrApplicationNotFound
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"guildhall/internal/directory"
@@ -35,20 +36,26 @@ type table[T any] struct {
 	fixed   []string          // columns that only a purge changes
 }
 
+// selections keeps what selected gives, by table.
+var selections sync.Map
+
 const stampColumns = "id, version, created_at, updated_at"
 
-// selected is the list of expressions that scan reads.
+// selected is the list of expressions that scan reads. It is put together once.
 func (t *table[T]) selected() string {
-	var b strings.Builder
-	b.WriteString(stampColumns)
+	if known, ok := selections.Load(t); ok {
+		return known.(string)
+	}
+	list := []string{stampColumns}
 	for _, c := range t.columns {
-		b.WriteString(", ")
 		if e, ok := t.reads[c]; ok {
 			c = e
 		}
-		b.WriteString(c)
+		list = append(list, c)
 	}
-	return b.String()
+	text := strings.Join(list, ", ")
+	selections.Store(t, text)
+	return text
 }
 
 // field gives the expression of what can be asked for.
@@ -162,6 +169,7 @@ func (o objects[T]) where(conditions []query.Condition) *builder {
 
 func (o objects[T]) inRealm() *builder {
 	b := &builder{field: o.t.field, sparse: o.t.sparse}
+	b.sql.Grow(256)
 	b.write(" WHERE " + o.t.name + ".realm_id = " + b.arg(int64(o.tx.realm)))
 	return b
 }
