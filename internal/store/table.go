@@ -149,14 +149,6 @@ func (o objects[T]) destinations(v *T, more ...any) []any {
 	return append(append([]any{(*int64)(&s.ID), &s.Version, at(&s.CreatedAt), at(&s.UpdatedAt)}, o.t.bind(v)...), more...)
 }
 
-// run gives an error of the builder before it runs the statement.
-func (o objects[T]) run(ctx context.Context, b *builder, text string) (*sql.Rows, error) {
-	if b.err != nil {
-		return nil, b.err
-	}
-	return o.tx.q.query(ctx, text, b.args)
-}
-
 // where starts a builder with the realm, the liveness and the conditions.
 func (o objects[T]) where(conditions []query.Condition) *builder {
 	b := o.inRealm()
@@ -206,12 +198,32 @@ func (o objects[T]) List(ctx context.Context, q query.Query) (page query.Page[T]
 	if q.Skip > 0 {
 		text += " OFFSET " + b.arg(int64(q.Skip))
 	}
-	rows, err := o.run(ctx, b, text)
+	if b.err != nil {
+		return page, b.err
+	}
+	run := o.tx.q.query
+	if short(q.Where) {
+		run = o.tx.q.find
+	}
+	rows, err := run(ctx, text, b.args)
 	if err != nil {
 		return page, err
 	}
 	defer rows.Close()
 	return o.page(rows, q, page.Total)
+}
+
+// short reports that the conditions lead to what one owner has, by comparing and
+// not by searching in text.
+func short(where []query.Condition) bool {
+	owner := false
+	for _, c := range where {
+		if c.Not || c.Any != nil || c.All != nil || c.Op != query.Eq && c.Op != query.In {
+			return false
+		}
+		owner = owner || strings.HasSuffix(c.Field, "_id")
+	}
+	return owner
 }
 
 func orID(by string) string {
@@ -255,7 +267,10 @@ func (o objects[T]) page(rows *sql.Rows, q query.Query, total int) (page query.P
 
 func (o objects[T]) Count(ctx context.Context, where ...query.Condition) (n int, err error) {
 	b := o.where(where)
-	rows, err := o.run(ctx, b, "SELECT count(*) FROM "+o.t.name+b.text())
+	if b.err != nil {
+		return 0, b.err
+	}
+	rows, err := o.tx.q.query(ctx, "SELECT count(*) FROM "+o.t.name+b.text(), b.args)
 	if err != nil {
 		return 0, err
 	}
