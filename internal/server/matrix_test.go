@@ -220,7 +220,7 @@ func tables() []table {
 			case id.User:
 				return "auth0%7C" + c.Hex24(i)
 			default:
-				return map[id.Kind]string{id.Organization: "org_", id.Role: "rol_", id.Invitation: "uinv_", id.Domain: "odd_"}[k] + c.Base62(i)
+				return map[id.Kind]string{id.Organization: "org_", id.Role: "rol_", id.Invitation: "uinv_", id.Domain: "ord_000000"}[k] + c.Base62(i)
 			}
 		}, auth0Credential},
 		{"stytch", (&stytch.API{}).Routes(), placeholderKind, func(r realm.Realm, k id.Kind, i id.ID) string {
