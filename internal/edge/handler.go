@@ -257,6 +257,13 @@ func (h *handler) write(w http.ResponseWriter, r *http.Request, reply Reply) int
 // record writes one line for a request, without bodies, queries or credentials.
 func (h *handler) record(c Call, status int, f *fault.Error, took time.Duration) {
 	level := slog.LevelDebug
+	ours := f != nil && (f.Kind == fault.Internal || f.Kind == fault.Unavailable)
+	if ours {
+		level = slog.LevelError
+	}
+	if !h.Log.Enabled(c.Context(), level) {
+		return
+	}
 	attrs := []slog.Attr{
 		slog.String("request_id", c.RequestID), slog.String("dialect", h.dialect.Name()),
 		slog.String("operation", c.operation()), slog.String("method", c.Request.Method), slog.Int("status", status),
@@ -264,10 +271,9 @@ func (h *handler) record(c Call, status int, f *fault.Error, took time.Duration)
 	}
 	if f != nil {
 		attrs = append(attrs, slog.String("reason", f.Reason))
-		if f.Kind == fault.Internal || f.Kind == fault.Unavailable {
-			level = slog.LevelError
-			attrs = append(attrs, slog.Any("cause", f.Unwrap()))
-		}
+	}
+	if ours {
+		attrs = append(attrs, slog.Any("cause", f.Unwrap()))
 	}
 	h.Log.LogAttrs(c.Context(), level, "request", attrs...)
 }

@@ -48,6 +48,13 @@ func (a *API) done(ctx context.Context, w *wire.Call, err error, st *status.Stat
 		subject = c.Actor.Subject
 	}
 	level := slog.LevelDebug
+	ours := st.Code() == codes.Internal || st.Code() == codes.Unavailable
+	if ours {
+		level = slog.LevelError
+	}
+	if !a.edge.Log.Enabled(ctx, level) {
+		return
+	}
 	attrs := []slog.Attr{
 		slog.String("request_id", edge.RequestID(ctx)), slog.String("dialect", a.Name()), slog.String("operation", w.Method.Name),
 		slog.String("transport", string(w.Transport)), slog.Int("status", code), slog.Duration("took", time.Since(start)),
@@ -56,8 +63,7 @@ func (a *API) done(ctx context.Context, w *wire.Call, err error, st *status.Stat
 	if err != nil {
 		attrs = append(attrs, slog.String("code", st.Code().String()))
 	}
-	if st.Code() == codes.Internal || st.Code() == codes.Unavailable {
-		level = slog.LevelError
+	if ours {
 		attrs = append(attrs, slog.Any("cause", fault.From(err).Unwrap()))
 	}
 	a.edge.Log.LogAttrs(ctx, level, "request", attrs...)
