@@ -30,6 +30,7 @@ func TestNativeDeletionReportsUntilNothingIsLeft(t *testing.T) {
 
 		asked := api.do("POST", nativeRoot+"/organizations/"+id+"/deletion",
 			map[string]string{"users": "erase", "grace": "0s", "reason": "the contract ended"}).want(t, http.StatusAccepted)
+		equal(t, "reason at first", asked.object(t).text("reason"), "the contract ended")
 		wantProblem(t, confined.do("GET", nativeRoot+"/organizations", nil), http.StatusUnauthorized, "invalid_credential")
 		for _, target := range []string{"", "/members", "/invitations", "/domains", "/members/" + member} {
 			wantProblem(t, api.do("GET", nativeRoot+"/organizations/"+id+target, nil), http.StatusNotFound, "organization_not_found")
@@ -39,7 +40,7 @@ func TestNativeDeletionReportsUntilNothingIsLeft(t *testing.T) {
 		api.do("GET", nativeRoot+"/users/"+guest, nil).want(t, http.StatusOK)
 
 		done := awaitPurge(t, s, asked.header.Get("Location"))
-		equal(t, "reason", done.text("reason"), "the contract ended")
+		equal(t, "reason, which may speak of people,", done.text("reason"), "")
 		removed := map[string]float64{}
 		for _, p := range done.list("progress") {
 			removed[p.text("kind")] += p.number("count")
