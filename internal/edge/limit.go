@@ -68,8 +68,12 @@ func (s *limitShard) take(key string, rate Rate, now time.Time) Limit {
 	}
 	step := rate.Per / time.Duration(rate.Count)
 	next := s.next[key]
-	if next.Before(now) {
+	switch {
+	case next.Before(now):
 		next = now
+	case next.Sub(now) > rate.Per: // the clock was set back: nobody owes more than a burst
+		next = now.Add(rate.Per)
+		s.next[key] = next
 	}
 	if ahead := next.Add(step).Sub(now); ahead > rate.Per {
 		return Limit{Rate: rate, Reset: next, Retry: ahead - rate.Per, Exceeded: true}
