@@ -110,12 +110,15 @@ func onBothEngines(t *testing.T, run func(t *testing.T, at *site)) {
 // into every parameter, and takes it for a name.
 func TestT_P01_P02_TextIsNeverPartOfAStatement(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, at *site) {
-		before := at.state(t, at.here)
+		before, texts := at.state(t, at.here), injections
+		if at.DB.Engine() != "sqlite" {
+			texts = texts[:20] // what the statements are is the same; how values are bound is not
+		}
 		at.eachDialect(t, func(t *testing.T, tb table) {
 			c := at.root(t, tb.dialect, at.here)
 			org := c.spell(id.Organization, at.here.ids[id.Organization])
 			fill := func(s string) string { return strings.ReplaceAll(s, "{org}", org) }
-			for _, text := range injections {
+			for _, text := range texts {
 				start := time.Now()
 				for _, target := range textual[tb.dialect] {
 					path, parameters, _ := strings.Cut(target, "?")
@@ -170,6 +173,9 @@ var inside = []string{
 func (at *site) nothingOfTheDatabase(t *testing.T, where, answer string) {
 	t.Helper()
 	for _, word := range inside {
+		if !strings.Contains(answer, word) {
+			continue
+		}
 		for _, text := range injections { // what was sent may be repeated
 			answer = strings.ReplaceAll(answer, text, "")
 		}
@@ -544,14 +550,14 @@ func TestT_R04_SecretsStayOutOfLogsEventsAndFiles(t *testing.T) {
 	}
 }
 
-// TestT_P05_ABombStopsAtItsLimit sends an eighth of a gigabyte of nothing, compressed, to the
+// TestT_P05_ABombStopsAtItsLimit sends 64 MiB of nothing, compressed, to the
 // one API whose clients compress.
 func TestT_P05_ABombStopsAtItsLimit(t *testing.T) {
 	at := newSite(t)
 	var bomb bytes.Buffer
-	z := gzip.NewWriter(&bomb)
+	z, _ := gzip.NewWriterLevel(&bomb, gzip.BestSpeed)
 	_, _ = z.Write([]byte(`{"name":"`))
-	for range 128 {
+	for range 64 {
 		_, _ = z.Write(bytes.Repeat([]byte("a"), 1<<20))
 	}
 	_, _ = z.Write([]byte(`"}`))
@@ -580,7 +586,7 @@ func TestT_P05_ABombStopsAtItsLimit(t *testing.T) {
 		if !refused {
 			t.Errorf("%s: %s", what, told(w))
 		}
-		if used := after.TotalAlloc - before.TotalAlloc; used > 48<<20 {
+		if used := after.TotalAlloc - before.TotalAlloc; used > 32<<20 {
 			t.Errorf("%s: %d MiB were used", what, used>>20)
 		}
 	}
