@@ -1,0 +1,90 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// waiting waits until so many writers queue.
+func (g *gate) waiting(t *testing.T, n int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		g.mu.Lock()
+		queued := len(g.foreground) + len(g.background)
+		g.mu.Unlock()
+		if queued == n {
+			return
+		}
+	}
+	t.Fatalf("never did %d writers queue", n)
+}
+
+// The order of the foreground is kept, and all of it goes before the background.
+func TestGateLetsTheForegroundGoFirstAndInOrder(t *testing.T) {
+	var g gate
+	if err := g.enter(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var order []string
+	var wait sync.WaitGroup
+	for n, name := range []string{"b1", "f1", "b2", "f2", "f3"} {
+		wait.Go(func() {
+			if err := g.enter(context.Background(), name[0] == 'b'); err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			order = append(order, name)
+			mu.Unlock()
+			g.leave()
+		})
+		g.waiting(t, n+1)
+	}
+	g.leave()
+	wait.Wait()
+	if want := []string{"f1", "f2", "f3", "b1", "b2"}; !slices.Equal(order, want) {
+		t.Errorf("they went as %v, want %v", order, want)
+	}
+}
+
+// Whoever gives up leaves no gap: the gate goes on to the next one, also when the
+// turn came in the same moment.
+func TestGateSurvivesWritersThatGiveUp(t *testing.T) {
+	var g gate
+	var inside, entered atomic.Int64
+	var wait sync.WaitGroup
+	for n := range 8 {
+		wait.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(n), 1))
+			for range 400 {
+				ctx, cancel := context.WithTimeout(context.Background(), time.Duration(random.IntN(200))*time.Microsecond)
+				err := g.enter(ctx, n%2 == 0)
+				cancel()
+				if err != nil {
+					if !errors.Is(err, context.DeadlineExceeded) {
+						t.Error(err)
+					}
+					continue
+				}
+				if inside.Add(1) != 1 {
+					t.Error("two writers are inside")
+				}
+				entered.Add(1)
+				time.Sleep(time.Duration(random.IntN(50)) * time.Microsecond)
+				inside.Add(-1)
+				g.leave()
+			}
+		})
+	}
+	wait.Wait()
+	if err := g.enter(t.Context(), true); err != nil || g.busy != true || len(g.foreground)+len(g.background) != 0 {
+		t.Errorf("afterwards: %v, %d and %d wait", err, len(g.foreground), len(g.background))
+	}
+	t.Logf("%d of 3200 entered", entered.Load())
+}
