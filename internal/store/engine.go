@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -92,8 +94,25 @@ func openPool(address string) (*sql.DB, error) {
 	}
 	return stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 		_, _ = conn.Exec(ctx, "SET jit = off")
-		return nil
+		return mortal(conn.PgConn().Conn())
 	})), nil
+}
+
+// silence is how long a database that cannot be reached any more is waited for.
+const silence = 20 * time.Second
+
+// mortal makes a connection fail when its peer is gone without a word. Most
+// statements have no other end; see querier.
+func mortal(conn net.Conn) error {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	err := tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: silence / 4, Interval: silence / 4, Count: 3})
+	return errors.Join(err, abandon(tcp, silence))
 }
 
 // away reports that PostgreSQL cannot be reached, is going down, or takes no more
@@ -120,11 +139,12 @@ func sqliteDSN(path string, pragmas ...string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + v.Encode()
 }
 
-// A querier runs statements: in a transaction, or each by itself.
+// A querier runs statements: in a transaction, or each by itself. Only query ends
+// when ctx does. The others lead to their rows by a key and are short; watching
+// ctx takes database/sql and the driver a goroutine each, which costs about as
+// much as the statement does.
 type querier interface {
 	query(ctx context.Context, text string, args []any) (*sql.Rows, error)
-	// find is query for what a key leads to at once. It may go on to its end when
-	// ctx ends before, where watching ctx costs as much as the statement.
 	find(ctx context.Context, text string, args []any) (*sql.Rows, error)
 	exec(ctx context.Context, text string, args []any) (sql.Result, error)
 }
@@ -143,11 +163,17 @@ func (d direct) query(ctx context.Context, text string, args []any) (*sql.Rows, 
 }
 
 func (d direct) find(ctx context.Context, text string, args []any) (*sql.Rows, error) {
-	return d.on.QueryContext(ctx, text, args...)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return d.on.QueryContext(context.WithoutCancel(ctx), text, args...)
 }
 
 func (d direct) exec(ctx context.Context, text string, args []any) (sql.Result, error) {
-	return d.on.ExecContext(ctx, text, args...)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return d.on.ExecContext(context.WithoutCancel(ctx), text, args...)
 }
 
 // newEngine tells the engine from the address of the database.

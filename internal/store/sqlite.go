@@ -98,8 +98,6 @@ func (s *statements) query(ctx context.Context, text string, args []any) (*sql.R
 	return stmt.QueryContext(ctx, args...)
 }
 
-// find does not let ctx end the statement: that takes the driver and database/sql
-// a goroutine each.
 func (s *statements) find(ctx context.Context, text string, args []any) (*sql.Rows, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -107,8 +105,6 @@ func (s *statements) find(ctx context.Context, text string, args []any) (*sql.Ro
 	return s.query(context.WithoutCancel(ctx), text, args)
 }
 
-// exec goes on to the end of the statement; see find. What writes is short by
-// design, since all other writers wait for it.
 func (s *statements) exec(ctx context.Context, text string, args []any) (sql.Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
