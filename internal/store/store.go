@@ -200,10 +200,13 @@ func (db *DB) transact(ctx context.Context, background bool, fn func(querier) er
 		return err
 	}
 	defer tx.Rollback() // does nothing after the commit
-	if err := fn(direct{tx}); err != nil {
-		return err
+	if err = fn(direct{tx}); err == nil {
+		err = tx.Commit()
 	}
-	return tx.Commit()
+	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		return ctx.Err() // which ended the transaction between two statements
+	}
+	return err
 }
 
 var errUnavailable = fault.New(fault.Unavailable, "database_unavailable", "", "the database is not available; try again")
@@ -216,6 +219,8 @@ func translate(err error) error {
 		return err
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return errUnavailable.Because(err)
+	case badText(err):
+		return errText.Because(err)
 	case postgresEngine.retry(err), sqliteEngine.retry(err), errors.Is(err, id.ErrLease), errors.Is(err, errRaced), away(err):
 		return errUnavailable.Because(err)
 	}
