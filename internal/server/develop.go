@@ -11,6 +11,7 @@ import (
 
 	"guildhall/internal/access"
 	"guildhall/internal/credential"
+	"guildhall/internal/dialect/native"
 	"guildhall/internal/dialect/ssojet"
 	"guildhall/internal/id"
 	"guildhall/internal/realm"
@@ -43,7 +44,7 @@ func (d *Development) of(dialect string) *map[string]string {
 // develop makes the credentials that are missing, keeps those that still work,
 // writes the file and prints how to begin.
 func (s *Server) develop(ctx context.Context) error {
-	d := Development{Realm: id.For(s.home.ID, id.Realm).Base62(s.home.ID), CA: s.caPath()}
+	d := Development{Realm: native.Spell(s.home.ID, id.Realm, s.home.ID), CA: s.caPath()}
 	s.addresses(&d)
 	var old Development
 	if b, err := os.ReadFile(DevelopmentFile(s.Data)); err == nil {
