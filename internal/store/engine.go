@@ -115,6 +115,13 @@ func mortal(conn net.Conn) error {
 	return errors.Join(err, abandon(tcp, silence))
 }
 
+// badText reports that PostgreSQL was given text that it cannot keep, in a place
+// that does not look by itself.
+func badText(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && (e.Code == "22021" || e.Code == "22P05")
+}
+
 // away reports that PostgreSQL cannot be reached, is going down, or takes no more
 // connections (PostgreSQL documentation, Appendix A: classes 08, 53 and 57P).
 func away(err error) bool {

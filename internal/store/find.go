@@ -53,6 +53,9 @@ func (f Finder) LiveKeyByID(ctx context.Context, realm, i id.ID) (k credential.K
 
 // LiveApplication finds an application by its client id.
 func (f Finder) LiveApplication(ctx context.Context, clientID string) (realm id.ID, a credential.Application, err error) {
+	if !textual(clientID) {
+		return realm, a, credential.ErrApplicationNotFound
+	}
 	err = f.one(ctx, liveApplication(), []any{clientID}, append([]any{(*int64)(&realm)}, objects[credential.Application]{t: applications}.destinations(&a)...))
 	if errors.Is(err, errNoRow) {
 		err = credential.ErrApplicationNotFound

@@ -127,6 +127,9 @@ func (s Realms) SetDefault(ctx context.Context, i, organization id.ID) error {
 
 // RealmAt finds the realm that has an origin.
 func (s Realms) RealmAt(ctx context.Context, origin string) (i id.ID, err error) {
+	if !textual(origin) {
+		return i, realm.ErrNotFound
+	}
 	err = scanOne(ctx, s.DB.read(), "SELECT o.realm_id FROM origins AS o JOIN realms AS r ON r.id = o.realm_id WHERE o.url = $1 AND r.deleted_at = 0",
 		[]any{origin}, (*int64)(&i))
 	if errors.Is(err, errNoRow) {

@@ -26,6 +26,9 @@ func (s SigningKeys) SigningKeys(ctx context.Context, realm id.ID) ([]token.Key,
 
 // SigningKey finds a key that still verifies by its KID.
 func (s SigningKeys) SigningKey(ctx context.Context, kid string) (k token.Key, err error) {
+	if !textual(kid) {
+		return k, token.ErrKeyNotFound
+	}
 	err = scanOne(ctx, s.DB.read(), "SELECT "+signingColumns+" FROM signing_keys WHERE kid = $1 AND retired_at = 0", []any{kid}, signingInto(&k)...)
 	if errors.Is(err, errNoRow) {
 		return k, token.ErrKeyNotFound

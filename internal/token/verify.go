@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -23,7 +24,7 @@ const maxToken = 16 << 10
 // until the token expires. It says nothing about whether the token's owner is
 // still alive: that is asked anew at every request.
 func (s *Service) Verify(ctx context.Context, raw string) (Verified, error) {
-	if len(raw) > maxToken {
+	if len(raw) > maxToken || strings.ContainsAny(raw, "\r\n") { // which a decoder would skip
 		return Verified{}, ErrToken.With(Malformed)
 	}
 	sum := sha256.Sum256([]byte(raw))
