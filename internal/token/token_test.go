@@ -15,7 +15,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 	"reflect"
 	"slices"
 	"strings"
@@ -195,7 +194,11 @@ func publicKey(t *testing.T, w *storetest.World) *ecdsa.PublicKey {
 		if k["alg"] == "ES256" {
 			x, _ := base64.RawURLEncoding.DecodeString(k["x"].(string))
 			y, _ := base64.RawURLEncoding.DecodeString(k["y"].(string))
-			return &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(x), Y: new(big.Int).SetBytes(y)}
+			key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, x, y))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return key
 		}
 	}
 	t.Fatal("no ES256 key is published")
