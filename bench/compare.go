@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -21,7 +22,7 @@ func (c comparison) ratio() float64 { return median(c.ratios) }
 // turns say how long and how often each side has its turn.
 type turns struct {
 	repetitions int
-	length      time.Duration // of a turn of the server
+	length      time.Duration // of one turn: short, since whatever else runs on the machine comes and goes
 }
 
 // compare lets server, bare handler and raw statements take turns.
@@ -32,11 +33,11 @@ func (b *bench) compare(s *server, w *worker, o operation) (c comparison, err er
 	if err != nil {
 		return c, fmt.Errorf("%s, %s: %w", o.group, o.name, err)
 	}
-	if err := b.bare.repeat(first); err != nil {
+	if err := errors.Join(b.bare.repeat(first), s.analyze()); err != nil {
 		return c, err
 	}
 	for range b.turns.repetitions {
-		bare, err := b.bare.load(b.turns.length/2, always(one))
+		bare, err := b.bare.load(b.turns.length, always(one))
 		if err != nil {
 			return c, err
 		}

@@ -63,9 +63,9 @@ func measure(args []string) error {
 		}
 		return err
 	}
-	b := &bench{binary: *binary, profiles: *profiles, turns: turns{7, time.Second}, largest: 100_000, purges: 5, calm: 5 * time.Second, starting: 9}
+	b := &bench{binary: *binary, profiles: *profiles, turns: turns{11, 400 * time.Millisecond}, largest: 100_000, purges: 5, calm: 5 * time.Second, starting: 9}
 	if *quick {
-		b.turns, b.largest, b.purges, b.calm, b.starting = turns{3, 400 * time.Millisecond}, 50_000, 1, 3*time.Second, 3
+		b.turns, b.largest, b.purges, b.calm, b.starting = turns{5, 250 * time.Millisecond}, 50_000, 1, 3*time.Second, 3
 	}
 	b.engines = strings.Split(*engines, ",")
 	var err error

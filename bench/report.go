@@ -164,7 +164,7 @@ func (r engineReport) processTable() table {
 			[]string{"idle memory, of the program file", megabytes(idle.File), ""},
 		)
 	}
-	if r.end.Anonymous > 0 && len(t.rows) > 0 {
+	if r.end.Anonymous > 0 {
 		t.rows = append(t.rows, []string{"memory after all load, anonymous", megabytes(r.end.Anonymous), ""},
 			[]string{"memory after all load, of the program file", megabytes(r.end.File), ""})
 	}
