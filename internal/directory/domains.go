@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
-
-	"golang.org/x/net/idna"
+	"unicode/utf8"
 
 	"guildhall/internal/access"
 	"guildhall/internal/event"
@@ -17,8 +16,8 @@ import (
 // DomainName gives the form in which a domain is kept: lower-case ASCII
 // (RFC 5891), without a final dot. It fails for what cannot be a host name.
 func DomainName(s string) (string, error) {
-	name, err := idna.Lookup.ToASCII(strings.TrimSuffix(strings.TrimSpace(s), "."))
-	if err != nil || name == "" || len(name) > 253 || !strings.Contains(name, ".") {
+	name, err := hosts.ToASCII(strings.TrimSuffix(strings.TrimSpace(s), "."))
+	if err != nil || !utf8.ValidString(s) || !strings.Contains(name, ".") {
 		return "", fault.Invalidf("domain", "the domain is not a valid host name")
 	}
 	return strings.ToLower(name), nil

@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/net/idna"
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
@@ -19,7 +20,9 @@ func Fold(s string) string {
 	if plain(s) {
 		return strings.ToLower(strings.TrimSpace(s))
 	}
-	return strings.TrimSpace(norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s))))
+	// Folding turns the letters of some scripts to upper case, and those to lower.
+	folded := strings.ToLower(cases.Fold().String(norm.NFKC.String(s)))
+	return strings.TrimSpace(norm.NFKC.String(folded))
 }
 
 func plain(s string) bool {
@@ -98,9 +101,21 @@ func addressLike(s string) bool {
 	if err != nil || a.Address != s {
 		return false
 	}
-	at := strings.LastIndexByte(s, '@')
-	return at > 0 && at <= 64 && at < len(s)-1
+	// One reading only: no sign that folds to another "@", nothing invisible.
+	if strings.Count(norm.NFKC.String(s), "@") != 1 || strings.IndexFunc(s, unseen) >= 0 {
+		return false
+	}
+	local, domain, _ := strings.Cut(s, "@")
+	_, err = hosts.ToASCII(domain)
+	return local != "" && len(local) <= 64 && err == nil
 }
+
+func unseen(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co)
+}
+
+// hosts reads host names (RFC 5891) and keeps to the lengths of RFC 1035.
+var hosts = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.VerifyDNSLength(true))
 
 // phoneLike reports whether s is a number in E.164 form.
 func phoneLike(s string) bool {
