@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"guildhall/internal/id"
 )
@@ -29,7 +30,7 @@ func invitationMessage(o Organization, v Invitation, link string) Message {
 	}
 	return Message{
 		To:      v.Email,
-		Subject: fmt.Sprintf("Join %s", o.Title()),
+		Subject: fmt.Sprintf("Join %s", strings.Join(strings.Fields(o.Title()), " ")), // a header has one line
 		Text: fmt.Sprintf("%s invites you to join %s.\n\nOpen this link to accept:\n\n%s\n\nThe invitation can be accepted until %s. If you did not expect it, do nothing.\n",
 			inviter, o.Title(), link, v.ExpiresAt.UTC().Format("2 January 2006, 15:04 MST")),
 	}
