@@ -22,7 +22,8 @@ type embedded struct {
 	path       string
 	log        *logSync // nil when what is acknowledged may be lost with the power
 	gate       gate
-	writer     *statements // on the one writing connection; use only inside the gate
+	conn       *sql.Conn   // the one that writes; use it, and what is on it, only inside the gate
+	writer     *statements // on conn
 	reader     *statements
 	handles    []*sql.DB
 	stop, done chan struct{}
@@ -85,6 +86,16 @@ func (s *statements) get(ctx context.Context, text string) (stmt *sql.Stmt, once
 	}
 	s.by[text] = stmt
 	return stmt, false, nil
+}
+
+// close lets the connection go. One with open statements would stay, and with it
+// the write-ahead log, which the last connection moves into the file and removes.
+func (s *statements) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, stmt := range s.by {
+		_ = stmt.Close()
+	}
 }
 
 func (s *statements) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
@@ -162,8 +173,7 @@ func openEmbedded(ctx context.Context, folder string, durable bool, log *slog.Lo
 	if err != nil {
 		return e, fmt.Errorf("open %s: %w", path, err)
 	}
-	conn, err := write.Conn(ctx)
-	if err != nil {
+	if e.conn, err = write.Conn(ctx); err != nil {
 		return e, err
 	}
 	read, err := open(readers, "query_only(1)", "cache_size(-8192)")
@@ -174,7 +184,7 @@ func openEmbedded(ctx context.Context, folder string, durable bool, log *slog.Lo
 	if err != nil {
 		return e, err
 	}
-	e.writer = newStatements(conn)
+	e.writer = newStatements(e.conn)
 	e.reader = newStatements(read)
 	go e.checkpoint(checkpoint, log)
 	return e, nil
@@ -212,6 +222,10 @@ func (e *embedded) close() error {
 	}
 	if e.log != nil {
 		e.log.close()
+	}
+	if e.writer != nil {
+		e.writer.close()
+		_ = e.conn.Close()
 	}
 	var first error
 	for _, db := range e.handles {
