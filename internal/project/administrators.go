@@ -64,6 +64,9 @@ func place(ctx context.Context, tx Tx, by access.Actor, a *Administrator, p acce
 			return err
 		}
 	}
+	if _, err := tx.Projects().Hold(ctx, g.Project); err != nil { // whose end takes the grant along
+		return err
+	}
 	if _, err := tx.ProjectGrants().Hold(ctx, g.ID); err != nil {
 		return err
 	}
