@@ -35,7 +35,7 @@ func (s *Service) CreateOrganization(ctx context.Context, by access.Actor, o Org
 			return err
 		})
 		// Somebody else took the very slug that was found free: nobody asked for it.
-		if derived && errors.Is(err, ErrSlugTaken) && try < 5 {
+		if derived && errors.Is(err, ErrSlugTaken) && try < 20 {
 			continue
 		}
 		return made, err
