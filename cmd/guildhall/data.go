@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"guildhall/internal/access"
+	"guildhall/internal/directory"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
 	"guildhall/internal/realm"
@@ -127,7 +128,7 @@ func (c *keyCreateCommand) Run(p *program) error {
 		w.ExpiresAt = time.Now().Add(c.Expires)
 	}
 	if c.Organization != "" {
-		o, err := s.Directory.OrganizationBy(p.Context, access.System(r.ID), query.Is("slug_key", c.Organization))
+		o, err := s.Directory.OrganizationBy(p.Context, access.System(r.ID), query.Is("slug_key", directory.Fold(c.Organization)))
 		if err != nil {
 			return fmt.Errorf("--organization %q: %w", c.Organization, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"guildhall/internal/access"
 	"guildhall/internal/fault"
@@ -102,7 +103,7 @@ func (s *Service) CreateRealm(ctx context.Context, by access.Actor, r Realm) (Re
 
 // Create adds a realm without a caller: at the first start and from the command line.
 func (s *Service) Create(ctx context.Context, r Realm) (Realm, error) {
-	if strings.TrimSpace(r.Name) == "" || len(r.Name) > 200 || !plainText(r.Name) {
+	if strings.TrimSpace(r.Name) == "" || utf8.RuneCountInString(r.Name) > 200 || !plainText(r.Name) {
 		return r, fault.Invalidf("name", "the name must have 1 to 200 characters")
 	}
 	for i, o := range r.Origins {

@@ -39,7 +39,7 @@ type Config struct {
 // check refuses what cannot work and says what to do instead.
 func (c *Config) check() error {
 	if c.Dev {
-		for name, addr := range map[string]string{"--listen": c.Listen, "--listen-tls": c.ListenTLS} {
+		for name, addr := range map[string]string{"--listen": c.Listen, "--listen-tls": c.ListenTLS, "--metrics-listen": c.MetricsListen} {
 			if addr != "" && !loopback(addr) {
 				return fmt.Errorf("--dev has printed credentials and must not leave this machine: give %s a loopback address such as 127.0.0.1:8080, not %q", name, addr)
 			}

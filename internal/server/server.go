@@ -36,11 +36,12 @@ type Server struct {
 	metricsListener net.Listener
 	metricsServer   *http.Server
 
-	wait    sync.WaitGroup
-	stop    context.CancelFunc
-	failed  chan error
-	closing chan struct{} // closed when Close begins
-	closed  sync.Once
+	wait     sync.WaitGroup
+	stop     context.CancelFunc
+	failed   chan error
+	closing  chan struct{} // closed when Close begins
+	closed   sync.Once
+	closeErr error
 }
 
 // Services are the parts of the domain on one database.
@@ -117,11 +118,11 @@ func (s *Server) start(ctx context.Context) error {
 		Log: s.Log, Limiter: s.limiter(), Cursors: &edge.Cursors{Key: key}, MaxBody: s.MaxBody,
 		ClientIP: edge.ClientIP(s.TrustedProxies), Observe: s.metrics.request, Closing: s.closing,
 	}
-	fresh, err := s.firstRealm(ctx)
-	if err != nil {
+	if err := s.listen(); err != nil { // before anything is written that a second start would miss
 		return err
 	}
-	if err := s.listen(); err != nil {
+	fresh, err := s.firstRealm(ctx)
+	if err != nil {
 		return err
 	}
 	if err := s.settle(ctx, fresh); err != nil {
@@ -147,6 +148,9 @@ func (s *Server) firstRealm(ctx context.Context) (fresh bool, err error) {
 		name = "Demo"
 	}
 	s.home, err = s.Realms.Create(ctx, realm.Realm{Name: name})
+	if errors.Is(err, realm.ErrNameTaken) { // another node was first
+		return s.firstRealm(ctx)
+	}
 	return true, err
 }
 
@@ -318,11 +322,16 @@ func (s *Server) Failed() <-chan error { return s.failed }
 const graceful = 15 * time.Second
 
 // Close stops listening, lets requests finish, stops the work in the background
-// and closes the database, in this order.
+// and closes the database, in this order. A second call gives what the first did.
 func (s *Server) Close() error {
+	s.closed.Do(func() { s.closeErr = s.shutDown() })
+	return s.closeErr
+}
+
+func (s *Server) shutDown() error {
+	close(s.closing)
 	ctx, cancel := context.WithTimeout(context.Background(), graceful)
 	defer cancel()
-	s.closed.Do(func() { close(s.closing) })
 	var errs []error
 	for _, l := range s.listeners {
 		if err := l.server.Shutdown(ctx); err != nil {
