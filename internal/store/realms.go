@@ -89,7 +89,17 @@ func (s Realms) SetOrigins(ctx context.Context, i id.ID, origins []string) error
 	return s.DB.update(ctx, i, false, func(tx *Tx) error { return tx.setOrigins(ctx, i, origins) })
 }
 
+// inTurn waits until no other transaction has its turn in a realm: of two nodes
+// that start at once, neither would see what the other is about to write.
+func (tx *Tx) inTurn(ctx context.Context, realmID id.ID) error {
+	_, err := tx.q.exec(ctx, "UPDATE realms SET version = version WHERE id = $1", []any{int64(realmID)})
+	return err
+}
+
 func (tx *Tx) setOrigins(ctx context.Context, realmID id.ID, origins []string) error {
+	if err := tx.inTurn(ctx, realmID); err != nil {
+		return err
+	}
 	if _, err := tx.q.exec(ctx, "DELETE FROM origins WHERE realm_id = $1", []any{int64(realmID)}); err != nil {
 		return err
 	}

@@ -30,8 +30,8 @@ func (p Purger) Seal(ctx context.Context, job erasure.Job) error {
 		if n == 0 {
 			return erasure.ErrLost
 		}
-		// The realm's row puts the links of a ledger in order.
-		if _, err := tx.q.exec(ctx, "UPDATE realms SET version = version WHERE id = $1", []any{int64(job.Realm)}); err != nil {
+		// One link of a ledger after the other.
+		if err := tx.inTurn(ctx, job.Realm); err != nil {
 			return err
 		}
 		return tx.seal(ctx, job.Deletion, sign)

@@ -40,8 +40,7 @@ func (s SigningKeys) SigningKey(ctx context.Context, kid string) (k token.Key, e
 func (s SigningKeys) AddSigningKey(ctx context.Context, k token.Key) (token.Key, error) {
 	added := k
 	err := s.DB.update(ctx, k.Realm, false, func(tx *Tx) error {
-		// The realm's row orders nodes that make their first key at once.
-		if _, err := tx.q.exec(ctx, "UPDATE realms SET version = version WHERE id = $1", []any{int64(k.Realm)}); err != nil {
+		if err := tx.inTurn(ctx, k.Realm); err != nil {
 			return err
 		}
 		added = k

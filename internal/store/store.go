@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +45,8 @@ type DB struct {
 	holder   string // names this process in leases
 	kick     chan struct{}
 	rate     atomic.Uint64 // of purges, rows a second, as a float's bits
+	closed   sync.Once
+	closeErr error
 }
 
 // Open opens a database. Its schema must be the one this program knows, or older
@@ -96,15 +99,17 @@ func newHolder() string {
 	return hex.EncodeToString(b[:])
 }
 
-// Close ends all work on the database.
+// Close ends all work on the database. A second call gives what the first did.
 func (db *DB) Close() error {
-	if db.embedded != nil {
-		return db.embedded.close()
-	}
-	if db.pool != nil {
-		return db.pool.Close()
-	}
-	return nil
+	db.closed.Do(func() {
+		switch {
+		case db.embedded != nil:
+			db.closeErr = db.embedded.close()
+		case db.pool != nil:
+			db.closeErr = db.pool.Close()
+		}
+	})
+	return db.closeErr
 }
 
 // Engine names the kind of database: "sqlite" or "postgres".
