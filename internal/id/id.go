@@ -78,6 +78,7 @@ const (
 	Permission        Kind = 27
 	Hold              Kind = 28
 	Receipt           Kind = 29
+	BulkDeletion      Kind = 60
 )
 
 var kindNames = map[Kind]string{
@@ -86,7 +87,7 @@ var kindNames = map[Kind]string{
 	ProjectGrant: "project_grant", UserGrant: "user_grant", Administrator: "administrator", Application: "application", Key: "key",
 	IntegratedAccount: "integrated_account", Event: "event", Deletion: "deletion", Job: "job", Credential: "credential",
 	SigningKey: "signing_key", Connection: "connection", Session: "session", Origin: "origin", Email: "email", Permission: "permission",
-	Hold: "hold", Receipt: "receipt",
+	Hold: "hold", Receipt: "receipt", BulkDeletion: "bulk_deletion",
 }
 
 // String is the name of the kind in events, counts and receipts.
