@@ -4,80 +4,98 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// A deletionReport is what deleting organizations and purging them took.
-type deletionReport struct {
-	sizes     []int                   // members
-	latencies map[int][]time.Duration // of the DELETE request, by size
-	purge     sample                  // requests are rows
-	cascade   sample
-	batches   sample
-	toCascade []float64 // rows for a second of CPU, relative to one cascading DELETE, by repetition
-	toBatches []float64
+// A sizeReport is what deleting organizations of one size took.
+type sizeReport struct {
+	members    int
+	previews   []time.Duration
+	answers    []time.Duration // to the DELETE request
+	tried      int64           // requests with a key of the organization, sent after the answer
+	late       int64           // of them, those that were let in
+	purge      sample          // requests are rows
+	cascade    sample
+	batches    sample
+	toCascade  []float64 // rows for a second of CPU, relative to one cascading DELETE, by repetition
+	toBatches  []float64
+	idle, peak int64 // anonymous memory before and during the purge
+	database   int64 // bytes of the database afterwards
+	log        int64 // bytes of the write-ahead log afterwards, on SQLite
+	foreground foregroundReport
 }
 
-// deletions deletes organizations of three sizes in turn. Each purge ends before
-// the next request is timed, and that of the largest is measured against both
-// floors with the same rows.
-func (b *bench) deletions(s *server, raw engine) (r deletionReport, err error) {
-	r.sizes, r.latencies = []int{1, 1000, b.largest}, map[int][]time.Duration{}
+// deletions deletes organizations of growing sizes. Each purge ends before the
+// next request is timed, and is measured against both floors with the same rows.
+func (b *bench) deletions(s *server, raw engine) (reports []sizeReport, err error) {
 	if s.database != "" {
 		raw = s.engine // the floors are schemas beside the tables of the server
 	}
 	w, err := raw.startWorker()
 	if err != nil {
-		return r, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.stop()) }()
 	if _, err := w.do(s.engine, task{Do: "attach", Count: 1, Data: s.data()}); err != nil {
-		return r, err
+		return nil, err
 	}
-	for range b.purges {
-		if err := b.deletionsOnce(s, w, &r); err != nil {
-			return r, err
+	for _, members := range append([]int{1}, b.sizes...) {
+		r := sizeReport{members: members}
+		if err := b.deletionsOf(s, w, &r); err != nil {
+			return reports, fmt.Errorf("%d members: %w", members, err)
 		}
+		reports = append(reports, r)
 	}
-	return r, nil
+	return reports, nil
 }
 
-// largeOnes is how many of the largest organizations a repetition deletes.
-const largeOnes = 2
+// repetitions is how often a size is deleted: often where it is quick, for the
+// slowest answers to mean something.
+func (b *bench) repetitions(members int) int {
+	switch {
+	case members >= 1_000_000:
+		return 1
+	case members >= 10_000:
+		return b.purges
+	}
+	return 10 * b.purges
+}
 
-func (b *bench) deletionsOnce(s *server, w *worker, r *deletionReport) error {
-	large, err := s.seed(b.binary, largeOnes, b.largest)
+func (b *bench) deletionsOf(s *server, w *worker, r *sizeReport) error {
+	organizations, err := s.seed(b.binary, b.repetitions(r.members), r.members)
 	if err != nil {
 		return err
 	}
-	cascade, batches, err := b.floors(s, w)
-	if err != nil {
-		return err
-	}
-	var purge sample
-	for _, organization := range large {
-		for _, size := range r.sizes[:2] {
-			small, err := s.seed(b.binary, 2, size)
-			if err != nil {
+	for i, organization := range organizations {
+		var cascade, batches sample
+		if r.members >= 1000 && i < b.purges { // the floors hold the rows of the newest organization; all have as many
+			if cascade, batches, err = b.floors(s, w); err != nil {
 				return err
 			}
-			for _, o := range small {
-				if _, err := b.end(s, o, size, r); err != nil {
-					return err
-				}
-			}
 		}
-		if purge, err = b.end(s, organization, b.largest, r); err != nil {
+		purge, err := b.end(s, organization, r)
+		if err != nil {
 			return err
+		}
+		if cascade.requests == 0 {
+			continue
 		}
 		purge.requests = cascade.requests // the same rows
 		r.purge.add(purge)
+		r.cascade.add(cascade)
+		r.batches.add(batches)
 		r.toCascade = append(r.toCascade, share(cascade.cpu+cascade.database, purge.cpu+purge.database))
 		r.toBatches = append(r.toBatches, share(batches.cpu+batches.database, purge.cpu+purge.database))
 	}
-	r.cascade.add(cascade)
-	r.batches.add(batches)
-	return nil
+	if r.database, r.log, err = s.bytes(); err != nil || r.members < 10_000 {
+		return err
+	}
+	return b.foreground(s, r)
 }
 
 // floors deletes copies of the organization that was seeded last in both floors.
@@ -101,36 +119,151 @@ func (s *server) analyze() error {
 	if s.database == "" {
 		return nil
 	}
+	return s.withDatabase(func(db *sql.DB) error {
+		_, err := db.Exec("ANALYZE")
+		return err
+	})
+}
+
+func (s *server) withDatabase(do func(*sql.DB) error) error {
 	db, err := sql.Open("pgx", s.database)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	_, err = db.Exec("ANALYZE")
-	return err
+	return do(db)
 }
 
-// end deletes an organization with all of its users, times the answer, and waits
-// until it is purged.
-func (b *bench) end(s *server, organization string, size int, r *deletionReport) (sample, error) {
-	time.Sleep(100 * time.Millisecond) // until the log of the writes before has been moved
-	cpu, database, start := s.cpu(), s.databaseCPU(), time.Now()
-	var d struct {
-		ID    string `json:"id"`
-		State string `json:"state"`
+// bytes is the size of the database and of its write-ahead log.
+func (s *server) bytes() (database, log int64, err error) {
+	if s.database != "" {
+		err = s.withDatabase(func(db *sql.DB) error {
+			return db.QueryRow("SELECT pg_database_size(current_database())").Scan(&database)
+		})
+		return database, 0, err
 	}
-	if err := s.ask(s.native("DELETE", "/organizations/"+organization+"?users=erase&grace=0s", nil), &d); err != nil {
+	time.Sleep(2 * time.Second) // until the log has been moved into the database
+	for name, into := range map[string]*int64{"guildhall.db": &database, "guildhall.db-wal": &log} {
+		info, err := os.Stat(filepath.Join(s.data(), name))
+		if err != nil {
+			return 0, 0, err
+		}
+		*into = info.Size()
+	}
+	return database, log, nil
+}
+
+// end previews and deletes an organization with all of its users, times both
+// answers, and waits until it is purged.
+func (b *bench) end(s *server, organization string, r *sizeReport) (sample, error) {
+	began := time.Now()
+	if _, err := s.good(s.native(http.MethodGet, "/organizations/"+organization+"/deletion/preview?users=erase", nil)); err != nil {
 		return sample{}, err
 	}
-	r.latencies[size] = append(r.latencies[size], time.Since(start))
-	for d.State != "purged" {
-		if time.Since(start) > 10*time.Minute {
-			return sample{}, fmt.Errorf("the purge of %d members does not end: %s", size, d.State)
-		}
-		time.Sleep(20 * time.Millisecond)
-		if err := s.ask(s.native("GET", "/deletions/"+d.ID, nil), &d); err != nil {
-			return sample{}, err
+	r.previews = append(r.previews, time.Since(began))
+	outsider, err := s.knock(organization)
+	if err != nil {
+		return sample{}, err
+	}
+	time.Sleep(100 * time.Millisecond) // until the log of the writes before has been moved
+	watch := s.watch()
+	cpu, database, start := s.cpu(), s.databaseCPU(), time.Now()
+	deletion, err := s.delete(organization)
+	if err != nil {
+		return sample{}, err
+	}
+	r.answers = append(r.answers, time.Since(start))
+	tried, late, err := outsider(time.Now())
+	if err != nil {
+		return sample{}, err
+	}
+	r.tried, r.late = r.tried+tried, r.late+late
+	for done := s.purged(deletion); !done(); time.Sleep(10 * time.Millisecond) {
+		if time.Since(start) > 20*time.Minute {
+			return sample{}, errors.New("the purge does not end")
 		}
 	}
-	return sample{cpu: s.cpu() - cpu, database: s.databaseCPU() - database, wall: time.Since(start)}, nil
+	took := sample{cpu: s.cpu() - cpu, database: s.databaseCPU() - database, wall: time.Since(start)}
+	idle, peak := watch()
+	r.idle, r.peak = max(r.idle, idle), max(r.peak, peak)
+	return took, nil
+}
+
+// delete asks for the end of an organization and gives the deletion.
+func (s *server) delete(organization string) (string, error) {
+	var d struct{ ID string }
+	err := s.ask(s.native(http.MethodDelete, "/organizations/"+organization+"?users=erase&grace=0s", nil), &d)
+	return d.ID, err
+}
+
+// knock makes a key of an organization and sends requests with it, one after the
+// other, until the function it gives is called with the time of the answer to the
+// deletion. That counts the requests sent later and those of them that were let in.
+func (s *server) knock(organization string) (func(answered time.Time) (tried, late int64, err error), error) {
+	var made struct{ Secret string }
+	body := map[string]any{"name": "knock", "organization": organization, "permissions": []string{"*"}}
+	if err := s.ask(s.native(http.MethodPost, "/keys", body), &made); err != nil {
+		return nil, err
+	}
+	r := jsonRequest(http.MethodGet, "/guildhall/v1/organizations/"+organization, "Bearer "+made.Secret, nil)
+	if _, err := s.good(r); err != nil {
+		return nil, err
+	}
+	type try struct {
+		sent time.Time
+		in   bool
+	}
+	var tries []try
+	var failed error
+	var stop atomic.Bool
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		for !stop.Load() && failed == nil {
+			sent := time.Now()
+			a, err := s.send(r)
+			tries, failed = append(tries, try{sent, a.Status == http.StatusOK}), err
+			time.Sleep(time.Millisecond)
+		}
+	})
+	return func(answered time.Time) (tried, late int64, err error) {
+		time.Sleep(30 * time.Millisecond)
+		stop.Store(true)
+		wait.Wait()
+		for _, t := range tries {
+			if t.sent.After(answered) {
+				tried++
+				if t.in {
+					late++
+				}
+			}
+		}
+		return tried, late, failed
+	}, nil
+}
+
+// watch looks at the memory of the server until the function it gives is called.
+func (s *server) watch() func() (idle, peak int64) {
+	before, _ := s.memory() // a server that ended is noticed by the next request
+	peak := before.Anonymous
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+			}
+			if now, err := s.memory(); err == nil {
+				peak = max(peak, now.Anonymous)
+			}
+		}
+	}()
+	return func() (int64, int64) {
+		close(stop)
+		<-done
+		return before.Anonymous, peak
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -21,10 +22,11 @@ type bench struct {
 	bare     *target
 	turns    turns
 
-	largest  int           // members of the largest organization that is deleted
-	purges   int           // how often each size is deleted
-	calm     time.Duration // of writes at a steady rate
-	starting int           // how often the server is started
+	sizes  []int         // members of the organizations that are deleted
+	purges int           // how often a large one is deleted
+	calm   time.Duration // of traffic before a purge
+
+	starting int // how often the server is started
 }
 
 func main() {
@@ -52,8 +54,9 @@ func run(args []string) error {
 func measure(args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	engines := flags.String("engines", "sqlite,postgres", "`databases` to measure")
-	quick := flags.Bool("quick", false, "fewer and shorter turns and a smaller organization: a look, not a result")
-	only := flags.String("only", "", "measure only what matches this `expression`: operations, deletion, foreground, start")
+	quick := flags.Bool("quick", false, "fewer and shorter turns: a look, not a result")
+	only := flags.String("only", "", "measure only what matches this `expression`: operations, deletion, start")
+	sizes := flags.String("members", "1000,100000", "delete organizations of these `sizes`")
 	binary := flags.String("binary", filepath.Join("bin", "guildhall"), "the stripped `program` to measure")
 	markdown := flags.String("markdown", "", "write the tables into this `document`, between its two marks")
 	profiles := flags.String("profile", "", "measure nothing; write profiles of the operations to this `folder`")
@@ -63,9 +66,16 @@ func measure(args []string) error {
 		}
 		return err
 	}
-	b := &bench{binary: *binary, profiles: *profiles, turns: turns{11, 400 * time.Millisecond}, largest: 100_000, purges: 5, calm: 5 * time.Second, starting: 9}
+	b := &bench{binary: *binary, profiles: *profiles, turns: turns{11, 400 * time.Millisecond}, purges: 5, calm: 5 * time.Second, starting: 9}
 	if *quick {
-		b.turns, b.largest, b.purges, b.calm, b.starting = turns{5, 250 * time.Millisecond}, 50_000, 1, 3*time.Second, 3
+		b.turns, b.purges, b.calm, b.starting = turns{5, 250 * time.Millisecond}, 1, 3*time.Second, 3
+	}
+	for size := range strings.SplitSeq(*sizes, ",") {
+		n, err := strconv.Atoi(size)
+		if err != nil || n < 1 {
+			return fmt.Errorf("-members %q: give numbers such as 1000,100000", *sizes)
+		}
+		b.sizes = append(b.sizes, n)
 	}
 	b.engines = strings.Split(*engines, ",")
 	var err error

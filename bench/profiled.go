@@ -65,7 +65,7 @@ func (b *bench) profileOperation(s *server, o operation) error {
 
 // profilePurge makes an organization large enough to be purged for a while.
 func (b *bench) profilePurge(s *server) error {
-	large, err := s.seed(b.binary, 1, b.largest)
+	large, err := s.seed(b.binary, 1, b.sizes[len(b.sizes)-1])
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (b *bench) profilePurge(s *server) error {
 		return err
 	}
 	return b.profile(s, "purge", func() error {
-		_, err := b.end(s, large[0], b.largest, &deletionReport{latencies: map[int][]time.Duration{}})
+		_, err := b.end(s, large[0], &sizeReport{})
 		return err
 	})
 }

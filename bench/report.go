@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -105,55 +106,8 @@ func (r engineReport) rawTable() table {
 	return t
 }
 
-func (r engineReport) deletionTable() table {
-	t := table{title: "answer to the deletion of an organization", head: []string{"members", "p50", "slowest", "times that of 1", "aim"}}
-	for _, size := range r.deletion.sizes {
-		took := r.deletion.latencies[size]
-		times := share(median(took), median(r.deletion.latencies[1]))
-		row := []string{thousands(int64(size)), short(median(took)), short(quantile(took, 1)), fmt.Sprintf("%.2f", times), ""}
-		if size > 1 {
-			row[4] = verdict(times <= 1.2, "≤ 1.2")
-		}
-		t.rows = append(t.rows, row)
-	}
-	return t
-}
-
-func (r engineReport) purgeTable() table {
-	t := table{title: "purge of the largest", head: []string{"way", "rows", "rows/s", "rows/s of CPU", "purge to this", "aim"}}
-	d := r.deletion
-	if d.purge.requests == 0 {
-		return t
-	}
-	aim := map[string]float64{"SQLite": 1, "PostgreSQL": .8}[r.engine.name]
-	row := func(name string, s sample, times, aim string) {
-		perCPU := float64(s.requests) / (s.cpu + s.database).Seconds()
-		t.rows = append(t.rows, []string{name, thousands(int64(s.requests)), rate(s), thousands(int64(perCPU)), times, aim})
-	}
-	row("purge by the server", d.purge, "", "")
-	row("one cascading DELETE", d.cascade, fmt.Sprintf("%.2f", median(d.toCascade)), verdict(median(d.toCascade) >= aim, fmt.Sprintf("≥ %g", aim)))
-	row(fmt.Sprintf("DELETE in batches of %d", rawBatch), d.batches, fmt.Sprintf("%.2f", median(d.toBatches)), "")
-	return t
-}
-
-func (r engineReport) foregroundTable() table {
-	t := table{title: fmt.Sprintf("creation of organizations at %d a second beside a purge", writeRate), head: []string{"", "p50", "p90", "p99"}}
-	f := r.foreground
-	if len(f.idle) == 0 {
-		return t
-	}
-	row := func(name string, of []time.Duration) {
-		t.rows = append(t.rows, []string{name, short(median(of)), short(quantile(of, .9)), short(quantile(of, .99))})
-	}
-	row("idle", f.idle)
-	row("purging", f.purging)
-	t.rows = append(t.rows, []string{"times idle", fmt.Sprintf("%.1f", median(f.p50)), fmt.Sprintf("%.1f", median(f.p90)), fmt.Sprintf("%.1f", median(f.p99))})
-	return t
-}
-
 func (r engineReport) processTable() table {
 	t := table{title: "the process", head: []string{"", "value", "aim"}}
-	megabytes := func(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 	if len(r.start.took) > 0 {
 		took, idle := median(r.start.took), r.start.idle
 		t.rows = append(t.rows,
@@ -255,6 +209,11 @@ func (r report) write(file string) error {
 		for _, t := range e.tables() {
 			b.WriteString(t.markdown())
 		}
+		plots, err := e.writePlots(filepath.Dir(file))
+		if err != nil {
+			return err
+		}
+		b.WriteString(plots)
 	}
 	b.WriteString("\n" + endMark + after)
 	return os.WriteFile(file, []byte(b.String()), 0o644)

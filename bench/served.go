@@ -11,8 +11,7 @@ import (
 type engineReport struct {
 	engine
 	comparisons []comparison
-	deletion    deletionReport
-	foreground  foregroundReport
+	deletion    []sizeReport
 	end         footprint
 	start       startReport
 	size        int64 // of the program
@@ -46,18 +45,13 @@ func (b *bench) served(e, raw engine) (r engineReport, err error) {
 			return r, err
 		}
 	}
-	if b.only.MatchString("foreground") && e.database == "" {
-		if r.foreground, err = b.foreground(s); err != nil {
-			return r, err
-		}
-	}
 	if r.end, err = s.memory(); err != nil {
 		return r, err
 	}
 	if !b.only.MatchString("start") {
 		return r, nil
 	}
-	if _, err := s.seed(b.binary, 1, b.largest); err != nil { // so that there is something to start on
+	if _, err := s.seed(b.binary, 1, 100_000); err != nil { // so that there is something to start on
 		return r, err
 	}
 	if stopped, err = true, s.stop(); err != nil {
