@@ -2,6 +2,7 @@ package erasure
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"guildhall/internal/access"
@@ -10,17 +11,55 @@ import (
 	"guildhall/internal/query"
 )
 
-// Remaining counts the rows that the purge of a deletion has yet to do.
+// Remaining tells how many rows the purge of a deletion has yet to do.
 func (s *Service) Remaining(ctx context.Context, by access.Actor, deletion id.ID) (rows int, err error) {
 	d, err := s.Deletion(ctx, by, deletion)
-	if err != nil {
+	if err != nil || d.State == Purged || d.State == Restored {
 		return 0, err
+	}
+	done := 0
+	for _, n := range d.Done {
+		done += n
+	}
+	total, ok := s.totals.of(d.ID)
+	if ok && total > done {
+		return total - done, nil
 	}
 	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
 		rows, err = tx.Remaining(ctx, d)
 		return err
 	})
+	if err == nil {
+		s.totals.keep(d.ID, done+rows)
+	}
 	return rows, err
+}
+
+// totals keeps how many rows deletions have in all. Nothing is added to what is
+// dead, and to count it anew for everybody who watches would cost as much as the
+// purge. What goes with something else meanwhile makes the total too large by
+// little; the end of a purge is told by its state.
+type totals struct {
+	mu sync.Mutex
+	by map[id.ID]int
+}
+
+const mostTotals = 1000
+
+func (t *totals) of(deletion id.ID) (total int, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	total, ok = t.by[deletion]
+	return total, ok
+}
+
+func (t *totals) keep(deletion id.ID, total int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.by == nil || len(t.by) >= mostTotals {
+		t.by = map[id.ID]int{}
+	}
+	t.by[deletion] = total
 }
 
 // Hasten ends the grace of a deletion and a pause: its purge begins now, unless

@@ -46,6 +46,8 @@ type Store interface {
 type Service struct {
 	Store Store
 	Now   func() time.Time
+
+	totals totals
 }
 
 // ErrSubjectNotFound is an organization or user that does not exist any more.

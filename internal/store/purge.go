@@ -40,7 +40,7 @@ func (p Purger) Pace() time.Duration {
 	case p.DB.embedded == nil:
 		return 50 * time.Millisecond
 	case p.DB.embedded.gate.quiet(time.Second):
-		return 5 * time.Millisecond
+		return 10 * time.Millisecond
 	}
 	return time.Millisecond
 }
