@@ -62,6 +62,11 @@ func TestEveryRuleFindsWhatItForbids(t *testing.T) {
 		{"driver outside the store", databasesOutsideTheStore, "internal/server/a.go", `package server; import "github.com/jackc/pgx/v5"`, "imports"},
 		{"driver in a test package", databasesOutsideTheStore, "internal/pgtest/a.go", `package pgtest; import "github.com/jackc/pgx/v5"`, ""},
 
+		{"the default client", dials, "internal/server/a.go", "package server\n\nimport \"net/http\"\n\nvar c = http.DefaultClient", "connects"},
+		{"a dialer by another name", dials, "internal/server/a.go", "package server\n\nimport n \"net\"\n\nvar d n.Dialer", "connects"},
+		{"a dialer where it belongs", dials, "internal/outbound/a.go", "package outbound\n\nimport \"net\"\n\nvar d net.Dialer", ""},
+		{"a listener", dials, "internal/server/a.go", "package server\n\nimport \"net\"\n\nvar l, _ = net.Listen(\"tcp\", \"\")", ""},
+
 		{"junk drawer", packageNames, "internal/store/util/a.go", "package util", "says nothing"},
 		{"name and folder differ", packageNames, "internal/store/a.go", "package storage", "differs"},
 		{"vendor word in the domain", vendorWords, "internal/directory/a.go", "package directory // as Auth0 does", `"auth0"`},

@@ -51,8 +51,9 @@ var rooms = []room{
 	{in: "internal/ledger", may: "erasure"},
 	{in: "internal/store", may: "vocabulary domain"},
 	{in: "internal/edge", may: "vocabulary"},
-	{in: "internal/notify", may: "vocabulary domain"},
-	{in: "internal/connector/*", may: "vocabulary domain"},
+	{in: "internal/outbound", may: "vocabulary"},
+	{in: "internal/notify", may: "vocabulary domain outbound"},
+	{in: "internal/connector/*", may: "vocabulary domain outbound"},
 
 	// What is spoken to the outside.
 	{in: "internal/dialect/*", may: "vocabulary domain edge"},
@@ -83,6 +84,18 @@ var domainMay = []struct{ in, path, why string }{
 	{"internal/scim", "net/http", "SCIM is an HTTP protocol"},
 	{"internal/scim", "encoding/json", "SCIM is an HTTP protocol"},
 }
+
+// diallers are what connects to somewhere, or is made to, by import path. Only internal/outbound and dialsMay use it.
+var diallers = map[string][]string{
+	"net":        {"Dial", "DialTimeout", "DialTCP", "DialUDP", "DialIP", "DialUnix", "Dialer"},
+	"net/http":   {"Get", "Head", "Post", "PostForm", "DefaultClient", "DefaultTransport", "Client", "Transport"},
+	"crypto/tls": {"Dial", "DialWithDialer", "Dialer"},
+	"net/smtp":   {"Dial", "SendMail"},
+	"net/rpc":    {"Dial", "DialHTTP", "DialHTTPPath"},
+}
+
+// dialsMay lists the files that connect by themselves, with the reason.
+var dialsMay = []struct{ file, why string }{}
 
 // databases are database/sql and everything that drives a database. Only databaseMay and packages for tests import them.
 var databases = []string{
