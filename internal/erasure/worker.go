@@ -40,9 +40,10 @@ type Purger interface {
 	Release(ctx context.Context, job Job, failure error) error
 	// Wake delivers when a job may have become due in this process.
 	Wake() <-chan struct{}
-	// Pace is how long one batch should take at most: on an engine with a single
-	// writer that is how long a request may have to wait.
-	Pace() time.Duration
+	// Pace is how long one batch should take at most, and how long the purge should
+	// stand aside after it: on an engine with a single writer that is how long a
+	// request may have to wait, and the share of the disk that is left to others.
+	Pace() (batch, aside time.Duration)
 }
 
 // A Worker purges what is condemned, one deletion at a time, a slice each.
@@ -100,7 +101,8 @@ func (w *Worker) wait(ctx context.Context) {
 // rows.
 func (w *Worker) work(ctx context.Context, job Job, t *tempo) error {
 	for end := time.Now().Add(slice); time.Now().Before(end) && ctx.Err() == nil; {
-		limit, start := t.rows(w.Purger.Pace()), time.Now()
+		pace, aside := w.Purger.Pace()
+		limit, start := t.rows(pace), time.Now()
 		p, err := w.Purger.Batch(ctx, job, limit)
 		if err != nil {
 			return err
@@ -118,6 +120,7 @@ func (w *Worker) work(ctx context.Context, job Job, t *tempo) error {
 		if p.Rows >= limit/2 { // small ones say little of what a row takes
 			t.learn(p.Rows, took)
 		}
+		time.Sleep(aside) // milliseconds: too short to be worth interrupting
 	}
 	return nil
 }

@@ -33,16 +33,18 @@ func (db *DB) Kick() {
 // Wake delivers when work may have come.
 func (p Purger) Wake() <-chan struct{} { return p.DB.kick }
 
-// Pace is how long a batch may keep writers waiting. Where there is one writer at
-// a time it is long only while nobody else writes.
-func (p Purger) Pace() time.Duration {
+// Pace keeps a batch within what writers may have to wait. Where there is one
+// writer at a time batches are long only while nobody else writes; while somebody
+// does, the purge leaves most of the time to others, since every commit of theirs
+// waits until the disk has taken what the purge wrote as well.
+func (p Purger) Pace() (batch, aside time.Duration) {
 	switch {
 	case p.DB.embedded == nil:
-		return 50 * time.Millisecond
+		return 50 * time.Millisecond, 0
 	case p.DB.embedded.gate.quiet(time.Second):
-		return 10 * time.Millisecond
+		return 10 * time.Millisecond, 0
 	}
-	return time.Millisecond
+	return time.Millisecond, 2 * time.Millisecond
 }
 
 // Claim leases the due purge that was touched longest ago.
