@@ -61,6 +61,9 @@ const (
 	KeyRead  Permission = "key:read"
 	KeyWrite Permission = "key:write"
 
+	SessionRead  Permission = "session:read"
+	SessionWrite Permission = "session:write"
+
 	EventRead Permission = "event:read"
 
 	HoldRead  Permission = "hold:read"
@@ -78,7 +81,7 @@ func All() []Permission {
 		InvitationRead, InvitationWrite, DomainRead, DomainWrite,
 		ProjectRead, ProjectWrite, ProjectDelete,
 		GrantRead, GrantWrite, GrantDelete, AdministratorRead, AdministratorWrite,
-		ApplicationRead, ApplicationWrite, KeyRead, KeyWrite, EventRead, HoldRead, HoldWrite,
+		ApplicationRead, ApplicationWrite, KeyRead, KeyWrite, SessionRead, SessionWrite, EventRead, HoldRead, HoldWrite,
 	}
 }
 

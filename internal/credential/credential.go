@@ -34,6 +34,7 @@ type Application struct {
 	Grants       []access.Grant // what it may do here; empty leaves it to Claims
 	Disabled     bool
 	Settings     directory.Metadata
+	OpenID       OpenID
 }
 
 // A Key is a long-lived secret that is a credential by itself.

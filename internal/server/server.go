@@ -18,6 +18,7 @@ import (
 	"guildhall/internal/id"
 	"guildhall/internal/project"
 	"guildhall/internal/realm"
+	"guildhall/internal/session"
 	"guildhall/internal/store"
 	"guildhall/internal/token"
 )
@@ -53,6 +54,7 @@ type Services struct {
 	Tokens      *token.Service
 	Erasure     *erasure.Service
 	Realms      *realm.Service
+	Sessions    *session.Service
 	Replays     store.Replays
 }
 
@@ -66,6 +68,7 @@ func NewServices(db *store.DB) Services {
 		Tokens:      &token.Service{Store: store.SigningKeys{DB: db}, Now: time.Now},
 		Erasure:     &erasure.Service{Store: store.For[erasure.Tx](db), Now: time.Now},
 		Realms:      &realm.Service{Store: store.Realms{DB: db}},
+		Sessions:    &session.Service{Store: store.For[session.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now},
 		Replays:     store.Replays{DB: db},
 	}
 }
@@ -112,6 +115,9 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	key, err := db.Secret(ctx, "cursors")
 	if err != nil {
+		return err
+	}
+	if s.Sessions.Key, err = db.Secret(ctx, "refresh tokens"); err != nil {
 		return err
 	}
 	s.edge = &edge.Edge{
@@ -268,7 +274,8 @@ func (s *Server) prepareKeys(ctx context.Context) {
 	}
 }
 
-// sweep drops kept answers that are too old to be asked for.
+// sweep drops kept answers that are too old to be asked for, and expired sessions
+// and tokens.
 func (s *Server) sweep(ctx context.Context) {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
@@ -280,6 +287,9 @@ func (s *Server) sweep(ctx context.Context) {
 		}
 		if err := s.Replays.Sweep(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Error("sweep kept answers", "error", err)
+		}
+		if err := s.DB.SweepSessions(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Error("sweep what expired", "error", err)
 		}
 	}
 }

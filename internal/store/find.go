@@ -12,30 +12,17 @@ import (
 // A Finder looks credentials up before the realm is known; see credential.Finder.
 type Finder struct{ DB *DB }
 
-// active says that the owner of a credential can still be spoken for: nobody in
-// the row of owners is deleted, suspended or switched off.
-const (
-	realmActive = "EXISTS (SELECT 1 FROM realms AS r WHERE r.id = c.realm_id AND r.deleted_at = 0)"
-	ownerActive = "(c.organization_id = 0 OR EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = c.organization_id AND (o.deleted_at = 0 AND o.state = 'active' OR o.deleted_at <> 0 AND o.users_fate = 'detach' AND c.user_id <> 0) AND o.revived_at < c.created_at))"
-	appActive   = "(c.organization_id = 0 OR EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = c.organization_id AND o.state = 'active' AND o.deleted_at = 0 AND o.revived_at < c.created_at))"
-	userActive  = "(c.user_id = 0 OR EXISTS (SELECT 1 FROM users AS u WHERE u.id = c.user_id AND u.deleted_at = 0 AND u.state = 'active' AND u.revived_at < c.created_at AND NOT EXISTS (" + homeGone + ")))"
-)
-
-var liveKey = sync.OnceValue(func() string {
-	return "SELECT realm_id, " + keys.selected() + " FROM api_keys AS c WHERE c.hash = $1 AND " + realmActive + " AND " + ownerActive + " AND " + userActive
+var liveKeys = sync.OnceValue(func() string {
+	return " FROM api_keys AS c WHERE " + keyParty.alive() + " AND " + userParty.alive()
 })
 
-var liveApplication = sync.OnceValue(func() string {
-	return "SELECT realm_id, " + applications.selected() + " FROM applications AS c WHERE c.client_id = $1 AND " + realmActive + " AND " + appActive
-})
-
-var liveKeyByID = sync.OnceValue(func() string {
-	return "SELECT " + keys.selected() + " FROM api_keys AS c WHERE c.realm_id = $1 AND c.id = $2 AND " + realmActive + " AND " + ownerActive + " AND " + userActive
+var liveApplications = sync.OnceValue(func() string {
+	return " FROM applications AS c WHERE " + applicationParty.alive()
 })
 
 // LiveKey finds a key by the hash of its secret.
 func (f Finder) LiveKey(ctx context.Context, hash string) (realm id.ID, k credential.Key, err error) {
-	err = f.one(ctx, liveKey(), []any{hash}, append([]any{(*int64)(&realm)}, objects[credential.Key]{t: keys}.destinations(&k)...))
+	err = f.one(ctx, "SELECT realm_id, "+keys.selected()+liveKeys()+" AND c.hash = $1", []any{hash}, append([]any{(*int64)(&realm)}, objects[credential.Key]{t: keys}.destinations(&k)...))
 	if errors.Is(err, errNoRow) {
 		err = credential.ErrKeyNotFound
 	}
@@ -44,7 +31,7 @@ func (f Finder) LiveKey(ctx context.Context, hash string) (realm id.ID, k creden
 
 // LiveKeyByID finds a key of a realm by its id.
 func (f Finder) LiveKeyByID(ctx context.Context, realm, i id.ID) (k credential.Key, err error) {
-	err = f.one(ctx, liveKeyByID(), []any{int64(realm), int64(i)}, objects[credential.Key]{t: keys}.destinations(&k))
+	err = f.one(ctx, "SELECT "+keys.selected()+liveKeys()+" AND c.realm_id = $1 AND c.id = $2", []any{int64(realm), int64(i)}, objects[credential.Key]{t: keys}.destinations(&k))
 	if errors.Is(err, errNoRow) {
 		err = credential.ErrKeyNotFound
 	}
@@ -56,7 +43,7 @@ func (f Finder) LiveApplication(ctx context.Context, clientID string) (realm id.
 	if !textual(clientID) {
 		return realm, a, credential.ErrApplicationNotFound
 	}
-	err = f.one(ctx, liveApplication(), []any{clientID}, append([]any{(*int64)(&realm)}, objects[credential.Application]{t: applications}.destinations(&a)...))
+	err = f.one(ctx, "SELECT realm_id, "+applications.selected()+liveApplications()+" AND c.client_id = $1", []any{clientID}, append([]any{(*int64)(&realm)}, objects[credential.Application]{t: applications}.destinations(&a)...))
 	if errors.Is(err, errNoRow) {
 		err = credential.ErrApplicationNotFound
 	}

@@ -27,13 +27,14 @@ type table[T any] struct {
 	alias   func(*T) string // the id its creator chose, or nil
 	kind    id.Kind
 	missing error
-	taken   map[string]error  // what a unique index refuses, by a part of its name on either engine
-	fields  map[string]string // what can be asked for besides the columns, as expressions
-	alive   string            // who of the table exists; "" means every row
-	reads   map[string]string // columns that are read as an expression
-	sparse  []string          // columns that are mostly empty and indexed only where they are not
-	home    func(*T) id.ID    // the organization that the row ends with besides its owner, or nil
-	fixed   []string          // columns that only a purge changes
+	taken   map[string]error                     // what a unique index refuses, by a part of its name on either engine
+	fields  map[string]string                    // what can be asked for besides the columns, as expressions
+	alive   string                               // who of the table exists; "" means every row
+	reads   map[string]string                    // columns that are read as an expression
+	sparse  []string                             // columns that are mostly empty and indexed only where they are not
+	home    func(*T) id.ID                       // the organization that the row ends with besides its owner, or nil
+	fixed   []string                             // columns that only a purge changes
+	settle  func(context.Context, *Tx, *T) error // what else an update brings about, or nil
 }
 
 // selections keeps what selected gives, by table.
@@ -380,6 +381,9 @@ func (o objects[T]) Update(ctx context.Context, v *T) error {
 			return err // it is not there any more
 		}
 		return directory.ErrStale
+	}
+	if o.t.settle != nil {
+		return o.t.settle(ctx, o.tx, v)
 	}
 	return nil
 }

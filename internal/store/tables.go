@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/erasure"
@@ -87,8 +89,14 @@ var users = &table[directory.User]{
 	},
 	sparse: []string{"alias", "external_id", "username_key"},
 	home:   func(u *directory.User) id.ID { return u.Home },
-	fixed:  []string{"home_id"},
-	alive:  "users.deleted_at = 0 AND NOT EXISTS (SELECT 1 FROM organizations AS h WHERE h.id = users.home_id AND h.deleted_at <> 0 AND h.users_fate = 'erase')",
+	settle: func(ctx context.Context, tx *Tx, u *directory.User) error {
+		if u.State != directory.UserDeleted {
+			return nil
+		}
+		return tx.SignOut(ctx, id.None, u.ID) // who comes back signs in again
+	},
+	fixed: []string{"home_id"},
+	alive: "users.deleted_at = 0 AND NOT EXISTS (SELECT 1 FROM organizations AS h WHERE h.id = users.home_id AND h.deleted_at <> 0 AND h.users_fate = 'erase')",
 	// A home that was deleted and left its users to the realm is none any more,
 	// long before the purge has come by.
 	reads: map[string]string{
@@ -113,7 +121,13 @@ type memberDetails struct {
 
 var members = &table[directory.Member]{
 	name: "members", kind: id.Member, missing: directory.ErrMemberNotFound,
-	stamp:   func(m *directory.Member) *directory.Stamp { return &m.Stamp },
+	stamp: func(m *directory.Member) *directory.Stamp { return &m.Stamp },
+	settle: func(ctx context.Context, tx *Tx, m *directory.Member) error {
+		if m.State != directory.MemberDeleted {
+			return nil
+		}
+		return tx.SignOut(ctx, m.Organization, m.User)
+	},
 	fixed:   []string{"home_id"},
 	columns: []string{"organization_id", "user_id", "home_id", "state", "external_id", "details", "public", "private"},
 	bind: func(m *directory.Member) []any {
@@ -294,10 +308,10 @@ var applications = &table[credential.Application]{
 	name: "applications", kind: id.Application, missing: credential.ErrApplicationNotFound,
 	stamp: func(a *credential.Application) *directory.Stamp { return &a.Stamp },
 	columns: []string{"organization_id", "project_id", "scheme", "name", "client_id", "secret_hash", "claims", "audiences",
-		"grants", "disabled", "settings"},
+		"grants", "disabled", "settings", "openid"},
 	bind: func(a *credential.Application) []any {
 		return []any{num(&a.Organization), num(&a.Project), &a.Scheme, &a.Name, &a.ClientID, &a.SecretHash, doc(&a.Claims), doc(&a.Audiences),
-			doc(&a.Grants), &a.Disabled, doc(&a.Settings)}
+			doc(&a.Grants), &a.Disabled, doc(&a.Settings), doc(&a.OpenID)}
 	},
 	alive:  ownedOrFree("applications.organization_id"),
 	sparse: []string{"project_id"},

@@ -17,6 +17,7 @@ import (
 	"guildhall/internal/id"
 	"guildhall/internal/project"
 	"guildhall/internal/realm"
+	"guildhall/internal/session"
 	"guildhall/internal/store"
 	"guildhall/internal/token"
 )
@@ -36,6 +37,7 @@ type Rig struct {
 	Erasure     *erasure.Service
 	Purger      store.Purger
 	Realms      *realm.Service
+	Sessions    *session.Service
 	Replays     store.Replays
 	Edge        *edge.Edge
 }
@@ -62,6 +64,7 @@ func On(t testing.TB, address string) *Rig {
 		Tokens:      &token.Service{Store: store.SigningKeys{DB: db}, Now: time.Now},
 		Erasure:     &erasure.Service{Store: store.For[erasure.Tx](db), Now: time.Now},
 		Realms:      &realm.Service{Store: store.Realms{DB: db}},
+		Sessions:    &session.Service{Store: store.For[session.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now, Key: []byte("a key for the refresh tokens of tests")},
 		Replays:     store.Replays{DB: db},
 		Edge:        &edge.Edge{Log: log, Cursors: &edge.Cursors{Key: []byte("a key for the cursors of tests")}},
 	}

@@ -164,6 +164,7 @@ func kinds() []tester {
 	return []tester{
 		organizations, users, members, roles, roleAssignments, invitations, domains, entries, projects, projectRoles, projectGrants,
 		userGrants, administrators, applications, keys, integratedAccounts, deletions, held, receipts,
+		sessions, tokenGrants, accesses, signOuts, authorizations, consents,
 	}
 }
 

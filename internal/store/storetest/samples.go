@@ -171,6 +171,7 @@ func sampleApplication(f fixture, n int) credential.Application {
 	return credential.Application{
 		Organization: f.organization.ID, Project: f.project.ID, Scheme: "test", Name: word("name", n), ClientID: fmt.Sprintf("client-%d-%d", f.organization.ID, n),
 		SecretHash: credential.Hash("secret"), Claims: []string{"a", awkward}, Audiences: []string{"b"}, Grants: grants(), Disabled: true, Settings: metadata(n),
+		OpenID: credential.OpenID{Kind: credential.AppWeb, RedirectURIs: []string{"https://a.example/cb"}, AccessLife: 60},
 	}
 }
 

@@ -1,0 +1,78 @@
+package store
+
+import "strings"
+
+// A party is everybody that a credential stands for, each as an expression in SQL
+// whose value is an id, or "0" for nobody. It is the one place that decides whether
+// somebody may act: keys, applications, sessions, grants and tokens all pass here.
+type party struct {
+	organization string // the owner, or the organization that it is bound to
+	user         string
+	home         string // of the user
+	application  string
+	since        string // when the credential was made: what came back later has not made it
+	signedIn     bool   // it comes of signing in: whoever is signed out loses it
+}
+
+// alive is the condition that nobody in the party, up to the realm of the row c, is
+// deleted, suspended or switched off, nor signed out since.
+//
+// Optional parts are subqueries for one value: behind an OR, PostgreSQL may answer
+// an EXISTS by reading all rows there are.
+func (p party) alive() string {
+	out := func(table string) string {
+		if !p.signedIn {
+			return ""
+		}
+		return " AND " + table + ".signed_out_at < " + p.since
+	}
+	all := []string{"EXISTS (SELECT 1 FROM realms AS r WHERE r.id = c.realm_id AND r.deleted_at = 0" + out("r") + ")"}
+	if p.organization != "" {
+		all = append(all, "("+p.organization+" = 0 OR (SELECT 1 FROM organizations AS o WHERE o.id = "+p.organization+
+			" AND o.deleted_at = 0 AND o.state = 'active' AND o.revived_at < "+p.since+out("o")+") = 1)")
+	}
+	if p.home != "" { // which may be gone if it left its users to the realm
+		all = append(all, "("+p.home+" = 0 OR (SELECT 1 FROM organizations AS o WHERE o.id = "+p.home+
+			" AND (o.deleted_at = 0 AND o.state = 'active' OR o.deleted_at <> 0 AND o.users_fate = 'detach') AND o.revived_at < "+p.since+") = 1)")
+	}
+	if p.user != "" {
+		all = append(all, "("+p.user+" = 0 OR (SELECT 1 FROM users AS u WHERE u.id = "+p.user+
+			" AND u.deleted_at = 0 AND u.state = 'active' AND u.revived_at < "+p.since+out("u")+" AND NOT EXISTS ("+homeGone+")) = 1)")
+	}
+	if p.user != "" && p.organization != "" {
+		all = append(all, "("+p.user+" = 0 OR "+p.organization+" = 0 OR (SELECT 1 FROM members AS m WHERE m.user_id = "+p.user+
+			" AND m.organization_id = "+p.organization+" AND m.state = 'active' AND m.created_at <= "+p.since+out("m")+") = 1)")
+	}
+	if p.application != "" {
+		all = append(all, "("+p.application+" = 0 OR (SELECT 1 FROM applications AS a WHERE a.id = "+p.application+" AND NOT a.disabled"+
+			" AND (a.organization_id = 0 OR (SELECT 1 FROM organizations AS o WHERE o.id = a.organization_id"+
+			" AND o.deleted_at = 0 AND o.state = 'active' AND o.revived_at < a.created_at) = 1)) = 1)")
+	}
+	return strings.Join(all, " AND ")
+}
+
+// The parties of the tables that hold credentials.
+var (
+	// A key of a user is kept with the user's home in the column of the owner.
+	keyParty = party{
+		organization: "CASE WHEN c.user_id = 0 THEN c.organization_id ELSE 0 END", home: "CASE WHEN c.user_id = 0 THEN 0 ELSE c.organization_id END",
+		since: "c.created_at",
+	}
+	userParty        = party{user: "c.user_id", since: "c.created_at"}
+	applicationParty = party{organization: "c.organization_id", since: "c.created_at"}
+	sessionParty     = party{
+		organization: "c.organization_id", user: "c.user_id", home: "c.home_id", application: "c.application", since: "c.created_at", signedIn: true,
+	}
+	// An application that acts for itself is signed in by nobody.
+	clientParty = party{organization: "c.organization_id", application: "c.application", since: "c.created_at"}
+)
+
+// sessionOpen says that a session has not ended; $1 is now.
+func sessionOpen(session string) string {
+	return "EXISTS (SELECT 1 FROM sessions AS s WHERE s.id = " + session + " AND s.expires_at > $1 AND s.idle_until > $1)"
+}
+
+// grantOpen says that a grant has not ended; g is its row, $1 is now.
+func grantOpen(g string) string {
+	return g + ".expires_at > $1 AND (" + g + ".idle_until = 0 OR " + g + ".idle_until > $1) AND (" + g + ".offline OR " + sessionOpen(g+".session") + ")"
+}
