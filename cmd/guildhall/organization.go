@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
@@ -37,6 +36,7 @@ type organizationDelete struct {
 	Grace        time.Duration `help:"How long it can be undone before anything is removed; 0s purges at once, at most 8760h." default:"168h"`
 	Reason       string        `help:"Why, for the record; forgotten with the purge." placeholder:"TEXT"`
 	DryRun       bool          `help:"Print what would happen, with a fingerprint of this moment, and change nothing."`
+	ListStranded bool          `help:"With --dry-run: list the users who are kept and would be in no organization any more."`
 	Fingerprint  string        `help:"Refuse when anything in the organization changed since the preview with this fingerprint." placeholder:"F"`
 	Yes          bool          `help:"Do not ask for the name of the organization."`
 }
@@ -70,8 +70,14 @@ func (c *organizationDelete) Run(p *program) error {
 	if err != nil {
 		return err
 	}
+	if c.ListStranded && !c.DryRun {
+		return fmt.Errorf("--list-stranded needs --dry-run")
+	}
 	if c.DryRun {
-		return w.printPreview(p, o, preview)
+		if err := w.printPreview(p, o, preview); err != nil || !c.ListStranded {
+			return err
+		}
+		return w.printStranded(p, o, preview.Users)
 	}
 	if !c.Yes {
 		if err := w.confirm(p, o, preview); err != nil {
@@ -114,43 +120,6 @@ func (w *place) confirm(p *program, o directory.Organization, preview erasure.Pr
 		return err
 	}
 	return fmt.Errorf("that is not %q: nothing was deleted", o.Name)
-}
-
-func (w *place) printPreview(p *program, o directory.Organization, v erasure.Preview) error {
-	fmt.Fprintf(p.Out, "%s (%s, %s)\nUsers at home in it: %s\n\n", o.Name, o.Slug, w.spell(id.Organization, o.ID),
-		map[erasure.Users]string{erasure.Erase: "end with it (erase)", erasure.Detach: "are handed to the realm (detach)"}[v.Users])
-	var rows [][]string
-	for _, c := range v.Counts {
-		rows = append(rows, []string{strings.ReplaceAll(c.Kind.String(), "_", " "), string(c.Effect), strconv.Itoa(c.Rows)})
-	}
-	if err := table(p, "KIND\tEFFECT\tROWS", rows); err != nil {
-		return err
-	}
-	atMost := ""
-	if v.Stranded >= erasure.StrandedLimit {
-		atMost = " or more"
-	}
-	fmt.Fprintf(p.Out, `
-Guests, who are kept:                  %d
-Users left without any organization:   %d%s
-Rows in all:                           %d
-Time the purge takes, about:           %s
-Fingerprint of this moment:            %s
-`, v.Guests, v.Stranded, atMost, v.Rows, max(v.Estimate.Round(time.Second), time.Second), v.Fingerprint)
-	return w.printObstacles(p, v)
-}
-
-func (w *place) printObstacles(p *program, v erasure.Preview) error {
-	if v.Protected {
-		fmt.Fprintln(p.Out, "\nIn the way: the organization is protected against deletion.")
-	}
-	if v.Default {
-		fmt.Fprintln(p.Out, "\nIn the way: it is the default organization of the realm.")
-	}
-	for _, h := range v.Holds {
-		fmt.Fprintf(p.Out, "\nIn the way: %s\n", w.describeHold(h))
-	}
-	return nil
 }
 
 // inTheWay says in full why a deletion was refused.

@@ -21,16 +21,59 @@ type Count struct {
 type Census struct {
 	Counts    []Count
 	Guests    int   // members at home elsewhere or nowhere: kept in any case
-	Stranded  int   // of the users who are kept, those with no other organization; at most StrandedLimit
+	Stranded  int   // of the users who are kept, those with no other organization, as far as was looked
+	AtLeast   bool  // the look for them ended at StrandedLimit members
 	Last      id.ID // the newest event of the organization
 	Protected bool
 	Default   bool
 	Name      string
 	Rate      float64 // rows a second that purges took lately
+
+	Domains      Named[string]   // verified ones, which others can claim afterwards
+	Applications Named[Affected] // of other organizations, in projects that are granted to this one
+	Grantees     Named[Affected] // organizations that its projects are granted to
 }
 
-// StrandedLimit is up to where users without another organization are counted.
+// StrandedLimit is among how many members those are looked for whom the end of
+// the organization leaves without any.
 const StrandedLimit = 100_000
+
+// Named counts things and names the first of them.
+type Named[T any] struct {
+	Count int
+	First []T
+}
+
+// NamedLimit is how many things a Named names.
+const NamedLimit = 100
+
+// Affected is something of another organization that the deletion has an effect on.
+type Affected struct {
+	ID           id.ID
+	Organization id.ID
+	Name         string
+}
+
+// A Stranded is a user who is kept and has no other organization.
+type Stranded struct {
+	Member id.ID
+	User   id.ID
+	Name   string
+	Email  string
+}
+
+// proofs are the kinds of object that prove who calls or let somebody in.
+var proofs = map[id.Kind]bool{id.Key: true, id.Application: true, id.Session: true, id.Invitation: true}
+
+// Dying is what of the counts lets somebody in today and will not any more.
+func (c Census) Dying() (dying []Count) {
+	for _, n := range c.Counts {
+		if proofs[n.Kind] && n.Effect == Remove {
+			dying = append(dying, n)
+		}
+	}
+	return dying
+}
 
 // A Preview says what a deletion would do if it were asked for now.
 type Preview struct {
@@ -63,12 +106,7 @@ func (s *Service) Preview(ctx context.Context, by access.Actor, organization id.
 		if p.Census, err = tx.Census(ctx, organization, users); err != nil {
 			return err
 		}
-		holds, err := tx.Holds().List(ctx, query.Query{Where: []query.Condition{query.Is("organization_id", organization)}, Limit: query.MaxLimit})
-		for _, h := range holds.Items {
-			if h.Stands(s.Now()) {
-				p.Holds = append(p.Holds, h)
-			}
-		}
+		p.Holds, err = standing(ctx, tx, s.Now(), query.Is("organization_id", organization))
 		return err
 	})
 	for _, c := range p.Counts {
@@ -79,6 +117,45 @@ func (s *Service) Preview(ctx context.Context, by access.Actor, organization id.
 	}
 	p.Fingerprint = Fingerprint(organization, p.Last)
 	return p, err
+}
+
+// standing gives every hold among those that meet a condition which forbids
+// something now.
+func standing(ctx context.Context, tx Tx, now time.Time, among query.Condition) (all []Hold, err error) {
+	q := query.Query{Limit: query.MaxLimit, Where: []query.Condition{
+		among, query.Is("released_at", time.Time{}), query.Any(query.Is("until_at", time.Time{}), query.Where("until_at", query.More, now)),
+	}}
+	for {
+		page, err := tx.Holds().List(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Items...)
+		if q.After = page.Next; q.After == nil {
+			return all, nil
+		}
+	}
+}
+
+// Stranded lists users whom the deletion of an organization would keep and leave
+// without any. A page looks at a limited number of members: it can be short, even
+// empty, and have a next one all the same.
+func (s *Service) Stranded(ctx context.Context, by access.Actor, organization id.ID, users Users, q query.Query) (page query.Page[Stranded], err error) {
+	if err := by.RequireSeen(access.OrganizationDelete, ErrSubjectNotFound, organization); err != nil {
+		return page, err
+	}
+	if q.Limit <= 0 || q.Limit > query.MaxLimit {
+		q.Limit = query.DefaultLimit
+	}
+	after := id.None
+	if q.After != nil {
+		after = q.After.ID
+	}
+	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
+		page, err = tx.Stranded(ctx, organization, users, after, q.Limit)
+		return err
+	})
+	return page, err
 }
 
 // Fingerprint names the state of an organization: every change leaves an event

@@ -27,6 +27,9 @@ type Tx interface {
 	Hasten(ctx context.Context, d Deletion) error
 	// Census counts what the end of an organization would do.
 	Census(ctx context.Context, organization id.ID, users Users) (Census, error)
+	// Stranded lists the members behind one of them whom the end of an organization
+	// would keep and leave without any.
+	Stranded(ctx context.Context, organization id.ID, users Users, after id.ID, limit int) (query.Page[Stranded], error)
 	// Standing reports whether an organization or user has its row, deleted or not.
 	Standing(ctx context.Context, kind id.Kind, subject id.ID) (bool, error)
 	// Remaining counts the rows that the purge of d has yet to do.

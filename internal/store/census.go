@@ -11,11 +11,8 @@ import (
 
 // Census counts along the ownership graph; see erasure.Tx. It reads indexes only.
 func (tx *Tx) Census(ctx context.Context, organization id.ID, users erasure.Users) (c erasure.Census, err error) {
-	o, err := tx.Organizations().Get(ctx, organization)
+	o, err := tx.examined(ctx, organization)
 	if err != nil {
-		if errors.Is(err, directory.ErrOrganizationNotFound) {
-			err = erasure.ErrSubjectNotFound
-		}
 		return c, err
 	}
 	c.Name, c.Protected = o.Name, o.Protected
@@ -42,33 +39,13 @@ func (tx *Tx) Census(ctx context.Context, organization id.ID, users erasure.User
 	return c, tx.surroundings(ctx, organization, users, &c)
 }
 
-// surroundings counts what is kept and finds what a census needs besides counts.
-func (tx *Tx) surroundings(ctx context.Context, organization id.ID, users erasure.Users, c *erasure.Census) error {
-	of := []any{int64(organization)}
-	if err := scanOne(ctx, tx.q, "SELECT count(*) FROM members WHERE organization_id = $1 AND home_id <> organization_id", of, &c.Guests); err != nil {
-		return err
+// examined gives a living organization whose end is considered.
+func (tx *Tx) examined(ctx context.Context, organization id.ID) (directory.Organization, error) {
+	o, err := tx.Organizations().Get(ctx, organization)
+	if errors.Is(err, directory.ErrOrganizationNotFound) {
+		err = erasure.ErrSubjectNotFound
 	}
-	kept := "m.home_id <> m.organization_id"
-	if users == erasure.Detach {
-		kept = "1 = 1"
-	}
-	if err := scanOne(ctx, tx.q, `SELECT count(*) FROM (SELECT 1 FROM members AS m WHERE m.organization_id = $1 AND `+kept+`
-		AND NOT EXISTS (SELECT 1 FROM members AS x WHERE x.user_id = m.user_id AND x.organization_id <> $1) LIMIT $2) AS stranded`,
-		append(of, int64(erasure.StrandedLimit)), &c.Stranded); err != nil {
-		return err
-	}
-	if err := scanOne(ctx, tx.q, "SELECT COALESCE(MAX(id), 0) FROM events WHERE organization_id = $1", of, (*int64)(&c.Last)); err != nil {
-		return err
-	}
-	var one int
-	switch err := scanOne(ctx, tx.q, "SELECT 1 FROM realms WHERE id = $1 AND default_organization = $2", []any{int64(tx.realm), int64(organization)}, &one); {
-	case err == nil:
-		c.Default = true
-	case !errors.Is(err, errNoRow):
-		return err
-	}
-	c.Rate = tx.db.purgeRate()
-	return nil
+	return o, err
 }
 
 // Remaining counts what a purge has yet to do; see erasure.Tx.

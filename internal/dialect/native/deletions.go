@@ -138,6 +138,7 @@ func (a *API) deletionOperations() []operation {
 				"makes sure that nothing happened in between.",
 			handling: gives(a.preview),
 		},
+		a.strandedOperation(),
 		{
 			name: "organizations.request_deletion", method: http.MethodPost, path: "/organizations/{organization}/deletion",
 			permission: access.OrganizationDelete, status: http.StatusAccepted, versioned: true,

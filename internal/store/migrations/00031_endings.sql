@@ -12,6 +12,9 @@ ALTER TABLE realms ADD COLUMN revived_at BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE members ADD COLUMN deleted_at BIGINT NOT NULL DEFAULT 0;
 DROP INDEX members_user;
 CREATE UNIQUE INDEX members_user ON members (user_id, organization_id, deleted_at);
+-- Guests are counted without a look at their rows.
+DROP INDEX members_organization;
+CREATE INDEX members_organization ON members (organization_id, id, home_id, deleted_at);
 DROP INDEX members_external;
 CREATE UNIQUE INDEX members_external ON members (organization_id, external_id) WHERE external_id <> '' AND state <> 'deleted' AND deleted_at = 0;
 
