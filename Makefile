@@ -1,4 +1,5 @@
-# Bare "make" lists the targets. Variables to set on the command line: ARGS (flags for run and bench), FUZZTIME.
+# Bare "make" lists the targets. Variables to set on the command line: ARGS (flags for run and bench), FUZZTIME,
+# CRASH_MEMBERS, CRASH_KILLS.
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 
@@ -9,6 +10,10 @@ STATICCHECK := bin/tools/staticcheck-$(STATICCHECK_VERSION)
 # Packages tested at a time. Several start a PostgreSQL server of their own.
 PARALLEL := 2
 FUZZTIME := 10s
+
+# The size of make crash. Every run of the tests does the same in small.
+CRASH_MEMBERS := 200000
+CRASH_KILLS := 50
 
 CHECKS = \
 	-check 'format: scripts/check-format.sh' \
@@ -54,6 +59,11 @@ e2e: tools build ## the vendors' own SDKs against the built binary, on both engi
 .PHONY: bench
 bench: build ## measure, and print figures as multiples of a bare handler or statement
 	@go run ./bench $(ARGS)
+
+.PHONY: crash
+crash: build ## kill a deletion of CRASH_MEMBERS (200000) with SIGKILL CRASH_KILLS (50) times, on both engines
+	@CRASH_MEMBERS=$(CRASH_MEMBERS) CRASH_KILLS=$(CRASH_KILLS) GUILDHALL_BINARY=$(CURDIR)/bin/guildhall \
+		go test -count=1 -v -timeout 2h -run TestT_C11_ADeletionThatIsKilledEndsAsOneThatIsNot ./cmd/guildhall
 
 .PHONY: generate
 generate: ## write generated code and documents anew
