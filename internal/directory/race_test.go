@@ -216,6 +216,7 @@ func (s *scene) run(t *testing.T, among []writer, fate erasure.Users, after time
 		})
 	}
 	time.Sleep(after)
+	began := time.Now()
 	errs := make([]error, 2)
 	var deletes sync.WaitGroup
 	for n := range errs {
@@ -227,6 +228,9 @@ func (s *scene) run(t *testing.T, among []writer, fate erasure.Users, after time
 		})
 	}
 	deletes.Wait()
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("round %d: the deletion got its turn after %s, when the writers had ended by themselves", s.round, took)
+	}
 	if (errs[0] == nil) == (errs[1] == nil) || !errors.Is(errors.Join(errs...), directory.ErrOrganizationNotFound) {
 		t.Errorf("round %d: two deletions ended with %v and %v", s.round, errs[0], errs[1])
 	}

@@ -27,7 +27,12 @@ type engine struct {
 	spell   *strings.Replacer // column types of the migrations
 	hold    string            // appended to keep a row from changing
 	lock    string            // appended to keep other writers off a row
-	columns string            // lists every table and column of the schema
+	// Appended before hold and lock where many hold one row at once. PostgreSQL
+	// lets whoever shares a row pass those who wait for it alone, for ever if new
+	// ones keep coming: a deletion would wait until nobody writes into the
+	// organization any more. Its advisory locks are granted in the order of asking.
+	holdInTurn, lockInTurn string
+	columns                string // lists every table and column of the schema
 	// taken gives the name of the unique index, or the columns, that refused a
 	// row; ok is false for other errors.
 	taken func(error) (what string, ok bool)
@@ -70,6 +75,7 @@ var postgresEngine = engine{
 	// Text is compared byte by byte on both engines, so that pages agree.
 	spell: strings.NewReplacer(" TEXT ", ` TEXT COLLATE "C" `, " BLOB", " BYTEA"),
 	hold:  " FOR SHARE", lock: " FOR UPDATE",
+	holdInTurn: " AND pg_advisory_xact_lock_shared(id) IS NOT NULL", lockInTurn: " AND pg_advisory_xact_lock(id) IS NOT NULL",
 	columns: "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT) FROM information_schema.columns WHERE table_schema = current_schema()",
 	taken: func(err error) (string, bool) {
 		var e *pgconn.PgError

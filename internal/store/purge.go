@@ -294,12 +294,20 @@ func (tx *Tx) bury(ctx context.Context, d *erasure.Deletion) error {
 	if err := tx.buryRows(ctx, table, d.Kind, "id = $1", subject); err != nil {
 		return err
 	}
-	if _, err := tx.q.exec(ctx, "DELETE FROM "+table+" WHERE id = $1", subject); err != nil {
+	n, err := affected(tx.q.exec(ctx, "DELETE FROM "+table+" WHERE id = $1", subject))
+	switch {
+	case err != nil:
 		return err
+	case n > 0:
+		d.Done[string(erasure.Remove)+" "+d.Kind.String()] += n
+	default: // a user whose home was purged first, which counted the row
+		if _, err := tx.q.exec(ctx, `INSERT INTO tombstones (id, realm_id, kind, alias_hash, deleted_at) VALUES ($1, $2, $3, '', $4)
+			ON CONFLICT (id) DO NOTHING`, []any{int64(d.Subject), int64(tx.realm), int64(d.Kind), micros(tx.now)}); err != nil {
+			return err
+		}
 	}
-	d.Done[string(erasure.Remove)+" "+d.Kind.String()]++
 	d.State, d.PurgedAt, d.Reason = erasure.Purged, tx.now, ""
-	_, err := tx.Append(ctx, event.Event{
+	_, err = tx.Append(ctx, event.Event{
 		Type: d.Kind.String() + ".purged", Actor: "system", Organization: d.Organization, Kind: d.Kind, Subject: d.Subject,
 		Data: map[string]any{"deletion": d.ID.String()},
 	})

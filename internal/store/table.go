@@ -35,6 +35,7 @@ type table[T any] struct {
 	home    func(*T) id.ID                       // the organization that the row ends with besides its owner, or nil
 	fixed   []string                             // columns that only a purge changes
 	settle  func(context.Context, *Tx, *T) error // what else an update brings about, or nil
+	crowded bool                                 // many may hold a row at once: whoever locks it must get his turn
 }
 
 // selections keeps what selected gives, by table.
@@ -88,11 +89,18 @@ func (o objects[T]) Get(ctx context.Context, i id.ID) (T, error) {
 }
 
 func (o objects[T]) Hold(ctx context.Context, i id.ID) (T, error) {
-	return o.held(ctx, o.tx.suffix(o.tx.db.engine.hold), i)
+	return o.held(ctx, o.tx.suffix(o.inTurn(o.tx.db.engine.holdInTurn)+o.tx.db.engine.hold), i)
 }
 
 func (o objects[T]) Lock(ctx context.Context, i id.ID) (T, error) {
-	return o.held(ctx, o.tx.suffix(o.tx.db.engine.lock), i)
+	return o.held(ctx, o.tx.suffix(o.inTurn(o.tx.db.engine.lockInTurn)+o.tx.db.engine.lock), i)
+}
+
+func (o objects[T]) inTurn(s string) string {
+	if o.t.crowded {
+		return s
+	}
+	return ""
 }
 
 // held reads a row with a lock, and holds the home that takes the row along when

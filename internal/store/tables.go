@@ -52,6 +52,7 @@ var organizations = &table[directory.Organization]{
 	derived: []string{"name_key", "slug_key"},
 	derive:  func(o *directory.Organization) []any { return []any{directory.Fold(o.Name), directory.Fold(o.Slug)} },
 	alive:   "organizations.deleted_at = 0",
+	crowded: true,
 	sparse:  []string{"alias", "external_id"},
 	fields:  map[string]string{"title_key": "organizations.name_key"},
 	taken: map[string]error{
