@@ -83,6 +83,8 @@ const (
 	Authorization     Kind = 42
 	Consent           Kind = 43
 	SignOut           Kind = 44
+	Challenge         Kind = 50
+	Identity          Kind = 51
 	BulkDeletion      Kind = 60
 )
 
@@ -94,6 +96,7 @@ var kindNames = map[Kind]string{
 	SigningKey: "signing_key", Connection: "connection", Session: "session", Origin: "origin", Email: "email", Permission: "permission",
 	Hold: "hold", Receipt: "receipt", Grant: "token_grant", AccessToken: "access_token", Authorization: "authorization", Consent: "consent",
 	SignOut: "sign_out", BulkDeletion: "bulk_deletion",
+	Challenge: "challenge", Identity: "identity",
 }
 
 // String is the name of the kind in events, counts and receipts.

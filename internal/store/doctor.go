@@ -26,6 +26,7 @@ var targets = map[string]string{
 	"realm_id": "realms", "organization_id": "organizations", "home_id": "organizations", "granted_id": "organizations",
 	"project_organization_id": "organizations", "default_organization": "organizations", "user_id": "users",
 	"member_id": "members", "role_id": "roles", "project_id": "projects", "system_project": "projects", "grant_id": "project_grants",
+	"connection_id": "connections",
 }
 
 // memories are the tables whose rows tell of what is gone: only their realm has to exist.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"guildhall/internal/authn"
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/erasure"
@@ -12,6 +13,7 @@ import (
 	"guildhall/internal/id"
 	"guildhall/internal/project"
 	"guildhall/internal/query"
+	"guildhall/internal/sso"
 )
 
 // Tx is a transaction bound to one realm: no statement can name another.
@@ -74,6 +76,22 @@ func (tx *Tx) Keys() query.Objects[credential.Key] { return objects[credential.K
 func (tx *Tx) IntegratedAccounts() query.Objects[credential.IntegratedAccount] {
 	return objects[credential.IntegratedAccount]{integratedAccounts, tx}
 }
+func (tx *Tx) Factors() query.Objects[credential.Factor] {
+	return objects[credential.Factor]{factors, tx}
+}
+func (tx *Tx) Challenges() query.Objects[authn.Challenge] {
+	return objects[authn.Challenge]{challenges, tx}
+}
+func (tx *Tx) Connections() query.Objects[sso.Connection] {
+	return objects[sso.Connection]{connections, tx}
+}
+func (tx *Tx) Identities() query.Objects[sso.Identity] {
+	return objects[sso.Identity]{identities, tx}
+}
+
+// Directory is the same transaction for what the directory does in it.
+func (tx *Tx) Directory() directory.Tx { return tx }
+
 func (tx *Tx) Deletions() query.Objects[erasure.Deletion] {
 	return objects[erasure.Deletion]{deletions, tx}
 }
@@ -102,18 +120,12 @@ func (tx *Tx) Append(ctx context.Context, e event.Event) (event.Event, error) {
 
 // SetPassword replaces the password of a user.
 func (tx *Tx) SetPassword(ctx context.Context, u directory.User, hash string, change bool) error {
-	if _, err := tx.q.exec(ctx, "DELETE FROM credentials WHERE realm_id = $1 AND user_id = $2 AND kind = 'password'",
-		[]any{int64(tx.realm), int64(u.ID)}); err != nil {
+	if _, err := tx.Factors().DeleteWhere(ctx, query.Is("user_id", u.ID), query.Is("kind", string(credential.Password))); err != nil {
 		return err
 	}
-	i, err := tx.db.ids.New()
-	if err != nil {
-		return err
-	}
-	_, err = tx.q.exec(ctx, `INSERT INTO credentials (id, realm_id, organization_id, user_id, kind, hash, change_required, created_at)
-		VALUES ($1, $2, $3, $4, 'password', $5, $6, $7)`,
-		[]any{int64(i), int64(tx.realm), int64(u.Home), int64(u.ID), hash, change, micros(tx.now)})
-	return err
+	f := credential.NewPassword(u, hash)
+	f.ChangeRequired = change
+	return tx.Factors().Insert(ctx, &f)
 }
 
 // reserve refuses a caller-chosen id that a deleted object had.

@@ -8,12 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"guildhall/internal/authn"
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/erasure"
 	"guildhall/internal/fault"
 	"guildhall/internal/project"
 	"guildhall/internal/query"
+	"guildhall/internal/sso"
 )
 
 var ctx = context.Background()
@@ -136,6 +138,26 @@ var (
 		stamp: func(a *credential.IntegratedAccount) *stamp { return &a.Stamp }, change: func(a *credential.IntegratedAccount) { a.Status = "changed" },
 		order: "status",
 	}
+	factors = kind[credential.Factor]{
+		name: "credentials", objects: Tx.Factors, missing: credential.ErrFactorNotFound, sample: sampleFactor,
+		stamp: func(f *credential.Factor) *stamp { return &f.Stamp }, change: func(f *credential.Factor) { f.Name = "changed" },
+		order: "step",
+	}
+	challenges = kind[authn.Challenge]{
+		name: "challenges", objects: Tx.Challenges, missing: authn.ErrChallengeNotFound, sample: sampleChallenge,
+		stamp: func(c *authn.Challenge) *stamp { return &c.Stamp }, change: func(c *authn.Challenge) { c.Attempts++ },
+		order: "target",
+	}
+	connections = kind[sso.Connection]{
+		name: "connections", objects: Tx.Connections, missing: sso.ErrConnectionNotFound, sample: sampleConnection,
+		stamp: func(c *sso.Connection) *stamp { return &c.Stamp }, change: func(c *sso.Connection) { c.DisplayName = "changed" },
+		order: "name_key", value: func(c sso.Connection) any { return directory.Fold(c.Name) },
+	}
+	identities = kind[sso.Identity]{
+		name: "identities", objects: Tx.Identities, missing: sso.ErrIdentityNotFound, sample: sampleIdentity, before: newConnection,
+		stamp: func(i *sso.Identity) *stamp { return &i.Stamp }, change: func(i *sso.Identity) { i.Email = "changed" },
+		order: "subject", value: func(i sso.Identity) any { return i.Subject },
+	}
 	deletions = kind[erasure.Deletion]{
 		name: "deletions", objects: Tx.Deletions, missing: erasure.ErrDeletionNotFound, sample: sampleDeletion,
 		stamp: func(d *erasure.Deletion) *stamp { return &d.Stamp }, change: func(d *erasure.Deletion) { d.Reason = "changed" },
@@ -163,8 +185,8 @@ type tester interface {
 func kinds() []tester {
 	return []tester{
 		organizations, users, members, roles, roleAssignments, invitations, domains, entries, projects, projectRoles, projectGrants,
-		userGrants, administrators, applications, keys, integratedAccounts, deletions, held, receipts,
 		sessions, tokenGrants, accesses, signOuts, authorizations, consents,
+		userGrants, administrators, applications, keys, integratedAccounts, factors, challenges, connections, identities, deletions, held, receipts,
 	}
 }
 

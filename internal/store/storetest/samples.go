@@ -5,12 +5,14 @@ import (
 	"time"
 
 	"guildhall/internal/access"
+	"guildhall/internal/authn"
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
 	"guildhall/internal/project"
 	"guildhall/internal/query"
+	"guildhall/internal/sso"
 )
 
 // A fixture is what samples hang on: living owners of every kind.
@@ -186,6 +188,44 @@ func sampleAccount(f fixture, n int) credential.IntegratedAccount {
 	return credential.IntegratedAccount{
 		Organization: f.organization.ID, TenantKey: word("tenant", n), EnvironmentID: awkward, Status: "active", Method: "key", Context: metadata(n),
 	}
+}
+
+func sampleFactor(f fixture, n int) credential.Factor {
+	return credential.Factor{
+		Home: f.organization.ID, User: f.user.ID, Kind: credential.TOTP, Name: word("name", n), Hash: awkward, Handle: fmt.Sprintf("%d-%d", f.organization.ID, n),
+		Sealed: []byte("\x00\xff"), Data: credential.FactorData{PartyID: "a.example", PublicKey: awkward, ExpiresAt: 7}, Step: int64(n), Confirmed: true,
+		ChangeRequired: true, Failures: 3, BlockedUntil: moment, UsedAt: moment,
+	}
+}
+
+func sampleChallenge(f fixture, n int) authn.Challenge {
+	return authn.Challenge{
+		Organization: f.organization.ID, User: f.user.ID, Home: f.organization.ID, Kind: authn.LinkChallenge, Hash: fmt.Sprintf("%d-%d", f.organization.ID, n),
+		CodeHash: "code", Flow: 7, Target: word("target", n), Attempts: 2, ExpiresAt: moment,
+		Data: authn.Memory{Flow: &authn.State{Request: awkward, Proofs: []authn.Proof{{Method: authn.ByTOTP, At: moment}}}},
+	}
+}
+
+func sampleConnection(f fixture, n int) sso.Connection {
+	return sso.Connection{
+		Organization: f.organization.ID, Name: word("name", n), DisplayName: awkward, Provider: sso.OpenID, Issuer: "https://a", ClientID: "c",
+		Secret: []byte("\x00\xff"), Enabled: true, Settings: sso.Settings{Scopes: []string{"email"}, SignUp: true},
+	}
+}
+
+func sampleIdentity(f fixture, n int) sso.Identity {
+	return sso.Identity{
+		Organization: f.organization.ID, User: f.user.ID, Home: f.organization.ID, Issuer: "https://a", Subject: word("subject", n), Email: awkward, UsedAt: moment,
+	}
+}
+
+// newConnection gives the sample of an identity a connection of its own.
+func newConnection(tx Tx, f fixture, i *sso.Identity) error {
+	c := sampleConnection(f, int(time.Now().UnixNano()))
+	c.Organization = i.Organization
+	err := tx.Connections().Insert(ctx, &c)
+	i.Connection = c.ID
+	return err
 }
 
 func sampleDeletion(f fixture, n int) erasure.Deletion {
