@@ -138,7 +138,7 @@ var (
 		stamp: func(a *credential.IntegratedAccount) *stamp { return &a.Stamp }, change: func(a *credential.IntegratedAccount) { a.Status = "changed" },
 		order: "status",
 	}
-	factors = kind[credential.Factor]{
+	proofs = kind[credential.Factor]{
 		name: "credentials", objects: Tx.Factors, missing: credential.ErrFactorNotFound, sample: sampleFactor,
 		stamp: func(f *credential.Factor) *stamp { return &f.Stamp }, change: func(f *credential.Factor) { f.Name = "changed" },
 		order: "step",
@@ -186,7 +186,7 @@ func kinds() []tester {
 	return []tester{
 		organizations, users, members, roles, roleAssignments, invitations, domains, entries, projects, projectRoles, projectGrants,
 		sessions, tokenGrants, accesses, signOuts, authorizations, consents,
-		userGrants, administrators, applications, keys, integratedAccounts, factors, challenges, connections, identities, deletions, held, receipts,
+		userGrants, administrators, applications, keys, integratedAccounts, proofs, challenges, connections, identities, deletions, held, receipts,
 	}
 }
 
