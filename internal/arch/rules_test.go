@@ -158,5 +158,5 @@ const (
 	documentedLeast     = 0.90
 )
 
-// fanOutFree are the rooms that put everything together.
-var fanOutFree = []string{"cmd/guildhall", "internal/server", "bench"}
+// fanOutFree are the rooms that put everything together; the store keeps the objects of every package of the domain.
+var fanOutFree = []string{"cmd/guildhall", "internal/server", "internal/store", "bench"}
