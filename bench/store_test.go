@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"guildhall/internal/realm"
 	guildhall "guildhall/internal/server"
 	"guildhall/internal/store"
+	"guildhall/internal/vault/master"
 )
 
 // The parts of requests, for profiles: go test ./bench -bench . -cpuprofile cpu.out
@@ -41,7 +43,7 @@ func newWorld(b *testing.B) world {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = db.Close() })
-	w := world{Services: guildhall.NewServices(db)}
+	w := world{Services: guildhall.NewServices(db, &master.File{Path: filepath.Join(b.TempDir(), "master.key"), Create: true})}
 	r, err := w.Realms.Create(ctx, realm.Realm{Name: "Bench " + rand.Text()})
 	if err != nil {
 		b.Fatal(err)

@@ -99,6 +99,10 @@ func run(m *testing.M) int {
 	if binary, err = findBinary(scratch); err != nil {
 		return fail(err)
 	}
+	// Several servers, and commands beside them, work on one PostgreSQL database with one master key.
+	if err := os.Setenv("GUILDHALL_MASTER_KEY", "bWFzdGVyIGtleSBvZiB0aGUgdGVzdHMsIDMyIGJ5dGU="); err != nil {
+		return fail(err)
+	}
 	stopDatabase, err := startPostgres(scratch)
 	if err != nil {
 		return fail(err)

@@ -142,7 +142,7 @@ func (c *crash) populate(members int) {
 	defer w.DB.Close()
 	defer w.Raw.Close()
 	c.realm, c.by = w.Realm, w.System
-	made, err := server.NewServices(w.DB).Mint(c.t.Context(), w.Realm, server.Wish{Dialect: "native"})
+	made, err := server.NewServices(w.DB, w.Master).Mint(c.t.Context(), w.Realm, server.Wish{Dialect: "native"})
 	c.must(err)
 	c.key = made.Values["token"]
 	neighbour := w.Organization(c.t, directory.Organization{Name: "Neighbour"})
@@ -239,6 +239,9 @@ func (c *crash) start() *life {
 		args = append(args[:5], "--database", c.address)
 	}
 	l := &life{c: c, command: exec.Command(c.binary, args...), output: &bytes.Buffer{}, ended: make(chan struct{})}
+	if strings.Contains(c.address, "://") {
+		l.command.Env = append(os.Environ(), masterKeyVariable+"="+storetest.MasterKey)
+	}
 	l.command.Stdout, l.command.Stderr = l.output, l.output
 	c.must(l.command.Start())
 	c.t.Cleanup(func() { _ = l.command.Process.Kill() }) // for a test that fails

@@ -82,7 +82,11 @@ func (c *seedCommand) Run(p *program) error {
 		return err
 	}
 	defer db.Close()
-	r, err := c.find(p.Context, server.NewServices(db))
+	s, err := c.services(db)
+	if err != nil {
+		return err
+	}
+	r, err := c.find(p.Context, s)
 	if err != nil {
 		return err
 	}
@@ -118,7 +122,10 @@ func (c *keyCreateCommand) Run(p *program) error {
 		return err
 	}
 	defer db.Close()
-	s := server.NewServices(db)
+	s, err := c.services(db)
+	if err != nil {
+		return err
+	}
 	r, err := c.find(p.Context, s)
 	if err != nil {
 		return err

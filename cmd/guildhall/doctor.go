@@ -36,7 +36,11 @@ func (c *doctorCommand) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	links, err := brokenLedgers(p, db)
+	s, err := c.services(db)
+	if err != nil {
+		return err
+	}
+	links, err := brokenLedgers(p, s)
 	if err != nil {
 		return err
 	}
@@ -62,8 +66,7 @@ func (c *doctorCommand) Run(p *program) error {
 }
 
 // brokenLedgers checks the ledger of every realm.
-func brokenLedgers(p *program, db *store.DB) (found []store.Finding, err error) {
-	s := server.NewServices(db)
+func brokenLedgers(p *program, s server.Services) (found []store.Finding, err error) {
 	realms, err := s.Realms.Store.Realms(p.Context, id.None, query.MaxLimit)
 	if err != nil {
 		return nil, err
@@ -73,7 +76,7 @@ func brokenLedgers(p *program, db *store.DB) (found []store.Finding, err error) 
 		if err != nil {
 			return nil, err
 		}
-		_, err = at(s, db, r).checkLedger(p.Context, keys)
+		_, err = at(s, s.DB, r).checkLedger(p.Context, keys)
 		if b := new(ledger.BrokenLink); errors.As(err, &b) {
 			found = append(found, store.Finding{Table: "receipts", What: fmt.Sprintf("break the ledger of the realm %q at %v", r.Name, b), Count: 1})
 		} else if err != nil {

@@ -31,8 +31,11 @@ func newDesk(t *testing.T) *desk { return deskAt(t, t.TempDir()) }
 // deskAt is a desk on a folder or on a PostgreSQL database.
 func deskAt(t *testing.T, data string) *desk {
 	t.Helper()
+	if strings.Contains(data, "://") {
+		t.Setenv(masterKeyVariable, storetest.MasterKey)
+	}
 	w := storetest.Open(t, data)
-	if err := server.NewServices(w.DB).Tokens.Prepare(t.Context(), w.Realm.ID); err != nil {
+	if err := server.NewServices(w.DB, w.Master).Tokens.Prepare(t.Context(), w.Realm.ID); err != nil {
 		t.Fatal(err)
 	}
 	return &desk{w, data}
@@ -264,7 +267,7 @@ func TestAReceiptIsVerifiedInWordsAndByteByByte(t *testing.T) {
 	folder := t.TempDir()
 	file, keys := filepath.Join(folder, "receipt.jws"), filepath.Join(folder, "jwks.json")
 	write(t, file, receipt)
-	set, err := server.NewServices(d.DB).Tokens.JWKS(t.Context(), d.Realm.ID)
+	set, err := server.NewServices(d.DB, d.Master).Tokens.JWKS(t.Context(), d.Realm.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -397,7 +400,7 @@ func TestALedgerErasesAgainWhatABackupBroughtBack(t *testing.T) {
 
 	d.erase(t, "erased", "erase")
 	d.erase(t, "detached", "detach")
-	again, err := server.NewServices(d.DB).Erasure.Hasten(t.Context(), d.System, mustParse(t, d, late))
+	again, err := server.NewServices(d.DB, d.Master).Erasure.Hasten(t.Context(), d.System, mustParse(t, d, late))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -461,7 +464,7 @@ func TestALedgerThatCannotBeAppliedInFullSaysSo(t *testing.T) {
 
 func mustParse(t *testing.T, d *desk, s string) id.ID {
 	t.Helper()
-	i, ok := at(server.NewServices(d.DB), d.DB, d.Realm).id(id.Deletion, s)
+	i, ok := at(server.NewServices(d.DB, d.Master), d.DB, d.Realm).id(id.Deletion, s)
 	if !ok {
 		t.Fatalf("%q is no deletion", s)
 	}

@@ -13,7 +13,6 @@ import (
 	"guildhall/internal/id"
 	"guildhall/internal/ledger"
 	"guildhall/internal/query"
-	"guildhall/internal/server"
 )
 
 type ledgerCommand struct {
@@ -89,7 +88,10 @@ func (c *ledgerCheck) Run(p *program) error {
 		return err
 	}
 	defer db.Close()
-	s := server.NewServices(db)
+	s, err := c.services(db)
+	if err != nil {
+		return err
+	}
 	realms, err := c.among(p, s)
 	if err != nil {
 		return err

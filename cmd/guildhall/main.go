@@ -13,6 +13,10 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"guildhall/internal/server"
+	"guildhall/internal/store"
+	"guildhall/internal/vault/master"
 )
 
 // version is set by the build.
@@ -112,6 +116,32 @@ func (versionCommand) Run(p *program) error {
 type databaseFlags struct {
 	Data     string `help:"Folder of the embedded database." default:"./data" type:"path" placeholder:"DIR"`
 	Database string `help:"PostgreSQL instead of the embedded database: postgres://user:password@host/name." placeholder:"URL"`
+	masterFlags
+}
+
+// masterFlags say where the master key is that opens the secrets in a database.
+type masterFlags struct {
+	MasterKeyFile    string `help:"File with the master key that opens the secrets in the database; master.key in --data unless given. GUILDHALL_MASTER_KEY can hold the key itself." type:"path" placeholder:"FILE"`
+	MasterKeyCommand string `help:"Program that asks a key management service instead; see docs/keys.md." placeholder:"PROGRAM"`
+}
+
+// masterKeyVariable holds the key itself: on a command line others would see it.
+const masterKeyVariable = "GUILDHALL_MASTER_KEY"
+
+func (f masterFlags) sources() master.Sources {
+	return master.Sources{File: f.MasterKeyFile, Command: f.MasterKeyCommand, Keys: os.Getenv(masterKeyVariable)}
+}
+
+// services gives the services on a database that a server may have open as well.
+func (f databaseFlags) services(db *store.DB) (server.Services, error) {
+	from := f.sources()
+	if beside := server.MasterFile(f.Data); from == (master.Sources{}) {
+		if _, err := os.Stat(beside); err == nil || f.Database == "" {
+			from.File = beside
+		}
+	}
+	key, err := master.Open(from)
+	return server.NewServices(db, key), err
 }
 
 // logFlags say what is written about the work.

@@ -43,7 +43,10 @@ func (f placeFlags) enter(ctx context.Context) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := server.NewServices(db)
+	s, err := f.services(db)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	r, err := f.find(ctx, s)
 	if err != nil {
 		_ = db.Close()

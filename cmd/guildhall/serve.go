@@ -57,7 +57,7 @@ func collectRarely() {
 
 func (c *serveCommand) config(p *program) (server.Config, error) {
 	cfg := server.Config{
-		Data: c.Data, Database: c.Database, Migrate: c.Migrate, Fast: c.Fast, Listen: c.Listen, ListenTLS: c.ListenTLS,
+		Data: c.Data, Database: c.Database, Master: c.sources(), Migrate: c.Migrate, Fast: c.Fast, Listen: c.Listen, ListenTLS: c.ListenTLS,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, MetricsListen: c.MetricsListen, PublicURLs: c.PublicURL, Dev: c.Dev,
 		RateLimit: c.RateLimit, MaxBody: c.MaxBody, Log: c.logger(p.Err), Version: version,
 		Print: func(format string, args ...any) { fmt.Fprintf(p.Out, format, args...) },

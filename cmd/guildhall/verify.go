@@ -46,7 +46,10 @@ func (f keyFlags) public(p *program) (ledger.Keys, error) {
 		return nil, err
 	}
 	defer db.Close()
-	s := server.NewServices(db)
+	s, err := f.services(db)
+	if err != nil {
+		return nil, err
+	}
 	realms, err := f.among(p, s)
 	if err != nil {
 		return nil, err

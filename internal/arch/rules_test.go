@@ -17,7 +17,7 @@ var groups = map[string][]string{
 	"vocabulary": {"fault", "id", "access", "query", "event"},
 	"domain": {
 		"erasure", "directory", "project", "realm", "credential", "session", "authn", "token", "oidc", "sso", "scim",
-		"audit", "webhook", "guard",
+		"audit", "webhook", "guard", "vault",
 	},
 	"everything": {"*"}, // except packages for tests
 }
@@ -36,16 +36,17 @@ var rooms = []room{
 	{in: "internal/directory", may: "vocabulary erasure"},
 	{in: "internal/realm", may: "vocabulary erasure"},
 	{in: "internal/project", may: "vocabulary directory erasure"},
-	{in: "internal/token", may: "vocabulary"},
+	{in: "internal/vault", may: "vocabulary"},
+	{in: "internal/token", may: "vocabulary vault"},
 	{in: "internal/guard", may: "vocabulary"},
-	{in: "internal/session", may: "vocabulary directory"},
-	{in: "internal/credential", may: "vocabulary directory"},
-	{in: "internal/sso", may: "vocabulary directory"},
-	{in: "internal/authn", may: "vocabulary directory realm session credential guard sso"},
-	{in: "internal/oidc", may: "vocabulary directory credential token session authn"},
+	{in: "internal/session", may: "vocabulary directory vault"},
+	{in: "internal/credential", may: "vocabulary directory vault"},
+	{in: "internal/sso", may: "vocabulary directory vault"},
+	{in: "internal/authn", may: "vocabulary directory realm session credential guard sso vault"},
+	{in: "internal/oidc", may: "vocabulary directory credential token session authn vault"},
 	{in: "internal/scim", may: "vocabulary directory"},
 	{in: "internal/audit", may: "vocabulary"},
-	{in: "internal/webhook", may: "vocabulary"},
+	{in: "internal/webhook", may: "vocabulary vault"},
 
 	// What the domain stands on, and what it reaches out with.
 	{in: "internal/ledger", may: "erasure"},

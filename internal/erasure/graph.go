@@ -66,6 +66,10 @@ var Graph = []Edge{
 	{id.Connection, "connections", "organization_id", id.Organization, Remove, "", ""},
 	{id.Credential, "credentials", "organization_id", id.Organization, Remove, Erase, ""},
 	{id.Credential, "credentials", "organization_id", id.Organization, HandOver, Detach, ""},
+	// Without its keys nothing that it sealed can be read, in a backup neither.
+	{id.Keyset, "keysets", "organization_id", id.Organization, Remove, "", "scope = 'own'"},
+	{id.Keyset, "keysets", "organization_id", id.Organization, Remove, Erase, "scope = 'people'"},
+	{id.Keyset, "keysets", "organization_id", id.Organization, HandOver, Detach, "scope = 'people'"},
 	// What its users have in other organizations.
 	{id.Administrator, "administrators", "home_id", id.Organization, Remove, Erase, elsewhere},
 	{id.Administrator, "administrators", "home_id", id.Organization, HandOver, Detach, elsewhere},

@@ -78,6 +78,7 @@ const (
 	Permission        Kind = 27
 	Hold              Kind = 28
 	Receipt           Kind = 29
+	Keyset            Kind = 30
 	Grant             Kind = 40
 	AccessToken       Kind = 41
 	Authorization     Kind = 42
@@ -94,7 +95,7 @@ var kindNames = map[Kind]string{
 	ProjectGrant: "project_grant", UserGrant: "user_grant", Administrator: "administrator", Application: "application", Key: "key",
 	IntegratedAccount: "integrated_account", Event: "event", Deletion: "deletion", Job: "job", Credential: "credential",
 	SigningKey: "signing_key", Connection: "connection", Session: "session", Origin: "origin", Email: "email", Permission: "permission",
-	Hold: "hold", Receipt: "receipt", Grant: "token_grant", AccessToken: "access_token", Authorization: "authorization", Consent: "consent",
+	Hold: "hold", Keyset: "keyset", Receipt: "receipt", Grant: "token_grant", AccessToken: "access_token", Authorization: "authorization", Consent: "consent",
 	SignOut: "sign_out", BulkDeletion: "bulk_deletion",
 	Challenge: "challenge", Identity: "identity",
 }

@@ -8,17 +8,21 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"guildhall/internal/edge"
 	"guildhall/internal/realm"
+	"guildhall/internal/vault"
+	"guildhall/internal/vault/master"
 )
 
 // Config is what an operator chooses.
 type Config struct {
-	Data           string // folder of the embedded database and of development files
-	Database       string // postgres:// address; "" means the embedded database
+	Data           string         // folder of the embedded database and of development files
+	Database       string         // postgres:// address; "" means the embedded database
+	Master         master.Sources // of the master key; a file in Data unless the database is PostgreSQL
 	Migrate        bool
 	Fast           bool
 	Listen         string
@@ -82,6 +86,24 @@ func (c *Config) address() string {
 		return c.Database
 	}
 	return c.Data
+}
+
+// MasterFile is where the master key is kept beside an embedded database.
+func MasterFile(data string) string { return filepath.Join(data, "master.key") }
+
+// masterKey opens the master key. Nodes that share a database need the same one,
+// so only what stays on one machine may make its own.
+func (c *Config) masterKey() (vault.Master, error) {
+	from := c.Master
+	given := from != master.Sources{}
+	switch {
+	case !given && c.Database != "" && !c.Dev:
+		return nil, errors.New("secrets on PostgreSQL need a master key that all nodes share: " +
+			"give --master-key-file, --master-key-command, or GUILDHALL_MASTER_KEY (openssl rand -base64 32)")
+	case !given:
+		from = master.Sources{File: MasterFile(c.Data), Create: true}
+	}
+	return master.Open(from)
 }
 
 // limiter gives the rate limits, or nil when there are none.

@@ -64,7 +64,7 @@ func TestT_A01_A03_A14_EveryOperationTellsStrangersNothing(t *testing.T) {
 			cfg := Config{Data: t.TempDir(), Listen: "127.0.0.1:0", PublicURLs: []string{"https://guildhall.test"}, Fast: true,
 				Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Print: func(string, ...any) {}}
 			if engine == "postgres" {
-				cfg.Database, cfg.Migrate = pgtest.URL(t), true
+				cfg.Database, cfg.Migrate, cfg.Master = pgtest.URL(t), true, sharedKey
 			}
 			s, err := Start(t.Context(), cfg)
 			if err != nil {

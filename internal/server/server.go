@@ -21,6 +21,7 @@ import (
 	"guildhall/internal/session"
 	"guildhall/internal/store"
 	"guildhall/internal/token"
+	"guildhall/internal/vault"
 )
 
 // A Server is a running guildhall.
@@ -52,20 +53,23 @@ type Services struct {
 	Projects    *project.Service
 	Credentials *credential.Service
 	Tokens      *token.Service
+	Vault       *vault.Service
 	Erasure     *erasure.Service
 	Realms      *realm.Service
 	Sessions    *session.Service
 	Replays     store.Replays
 }
 
-// NewServices fills in the services on an open database.
-func NewServices(db *store.DB) Services {
+// NewServices fills in the services on an open database, whose secrets a master
+// key opens.
+func NewServices(db *store.DB, key vault.Master) Services {
 	return Services{
 		DB:          db,
 		Directory:   &directory.Service{Store: store.For[directory.Tx](db), Now: time.Now},
 		Projects:    &project.Service{Store: store.For[project.Tx](db), Now: time.Now},
 		Credentials: &credential.Service{Store: store.For[credential.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now, Hasher: credential.NewHasher()},
 		Tokens:      &token.Service{Store: store.SigningKeys{DB: db}, Now: time.Now},
+		Vault:       &vault.Service{Store: store.For[vault.Tx](db), Master: key, Now: time.Now},
 		Erasure:     &erasure.Service{Store: store.For[erasure.Tx](db), Now: time.Now},
 		Realms:      &realm.Service{Store: store.Realms{DB: db}},
 		Sessions:    &session.Service{Store: store.For[session.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now},
@@ -109,11 +113,15 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
-	s.Services = NewServices(db)
+	key, err := s.masterKey()
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	s.Services = NewServices(db, key)
 	if s.Dev {
 		s.Directory.Outbox = s.messages
 	}
-	key, err := db.Secret(ctx, "cursors")
+	cursors, err := db.Secret(ctx, "cursors")
 	if err != nil {
 		return err
 	}
@@ -121,7 +129,7 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	s.edge = &edge.Edge{
-		Log: s.Log, Limiter: s.limiter(), Cursors: &edge.Cursors{Key: key}, MaxBody: s.MaxBody,
+		Log: s.Log, Limiter: s.limiter(), Cursors: &edge.Cursors{Key: cursors}, MaxBody: s.MaxBody,
 		ClientIP: edge.ClientIP(s.TrustedProxies), Observe: s.metrics.request, Closing: s.closing,
 	}
 	if err := s.listen(); err != nil { // before anything is written that a second start would miss
@@ -130,6 +138,9 @@ func (s *Server) start(ctx context.Context) error {
 	fresh, err := s.firstRealm(ctx)
 	if err != nil {
 		return err
+	}
+	if err := s.Vault.Check(ctx, s.home.ID); err != nil {
+		return fmt.Errorf("open what the database has sealed: %w", err)
 	}
 	if err := s.settle(ctx, fresh); err != nil {
 		return err

@@ -168,7 +168,7 @@ func TestTheBootstrapTokenExpires(t *testing.T) {
 }
 
 func TestANewerSchemaIsRefused(t *testing.T) {
-	for name, cfg := range map[string]Config{"sqlite": {Data: t.TempDir()}, "postgres": {Database: pgtest.URL(t), Migrate: true, Data: t.TempDir()}} {
+	for name, cfg := range map[string]Config{"sqlite": {Data: t.TempDir()}, "postgres": {Database: pgtest.URL(t), Master: sharedKey, Migrate: true, Data: t.TempDir()}} {
 		t.Run(name, func(t *testing.T) {
 			s, _ := started(t, cfg)
 			if err := s.Close(); err != nil {
@@ -191,15 +191,15 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 
 func TestPostgresIsMigratedOnlyWhenToldTo(t *testing.T) {
 	url := pgtest.URL(t)
-	_, err := Start(t.Context(), Config{Database: url, Listen: "127.0.0.1:0", Log: quiet, Print: func(string, ...any) {}, Data: t.TempDir()})
+	_, err := Start(t.Context(), Config{Database: url, Master: sharedKey, Listen: "127.0.0.1:0", Log: quiet, Print: func(string, ...any) {}, Data: t.TempDir()})
 	if !errors.Is(err, store.ErrSchemaOld) || !strings.Contains(err.Error(), "guildhall migrate") || !strings.Contains(err.Error(), "--migrate") {
 		t.Errorf("an empty database: %v", err)
 	}
-	s, _ := started(t, Config{Database: url, Migrate: true, Data: t.TempDir()})
+	s, _ := started(t, Config{Database: url, Master: sharedKey, Migrate: true, Data: t.TempDir()})
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	started(t, Config{Database: url, Data: t.TempDir()})
+	started(t, Config{Database: url, Master: sharedKey, Data: t.TempDir()})
 }
 
 // Several nodes may be the first.
@@ -213,7 +213,7 @@ func TestNodesThatStartTogetherShareOneRealm(t *testing.T) {
 		wait.Go(func() {
 			terms[n] = &terminal{}
 			var err error
-			servers[n], err = Start(context.Background(), Config{Database: url, Listen: "127.0.0.1:0", PublicURLs: []string{"https://id.example"}, Log: quiet, Print: terms[n].print})
+			servers[n], err = Start(context.Background(), Config{Database: url, Master: sharedKey, Listen: "127.0.0.1:0", PublicURLs: []string{"https://id.example"}, Log: quiet, Print: terms[n].print})
 			if err != nil {
 				t.Error(err)
 			}

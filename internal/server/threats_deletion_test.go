@@ -129,12 +129,12 @@ func TestT_C13_WhatOneAPIDeletedNoOtherServes(t *testing.T) {
 		t.Run(engine, func(t *testing.T) {
 			cfg := Config{Data: t.TempDir()}
 			if engine == "postgres" {
-				cfg.Database, cfg.Migrate = pgtest.URL(t), true
+				cfg.Database, cfg.Migrate, cfg.Master = pgtest.URL(t), true, sharedKey
 			}
 			at := newSiteOn(t, cfg)
 			nodes := map[string]http.Handler{"the same node": at.h}
 			if engine == "postgres" {
-				second, err := Start(t.Context(), Config{Data: t.TempDir(), Database: cfg.Database, Listen: "127.0.0.1:0", Fast: true,
+				second, err := Start(t.Context(), Config{Data: t.TempDir(), Database: cfg.Database, Master: cfg.Master, Listen: "127.0.0.1:0", Fast: true,
 					PublicURLs: []string{"https://guildhall.test"}, Print: func(string, ...any) {}, Log: quiet})
 				if err != nil {
 					t.Fatal(err)

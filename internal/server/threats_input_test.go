@@ -102,7 +102,7 @@ var searchBodies = map[string][][2]string{
 func onBothEngines(t *testing.T, run func(t *testing.T, at *site)) {
 	t.Run("sqlite", func(t *testing.T) { run(t, newSite(t)) })
 	t.Run("postgres", func(t *testing.T) {
-		run(t, newSiteOn(t, Config{Data: t.TempDir(), Database: pgtest.URL(t), Migrate: true}))
+		run(t, newSiteOn(t, Config{Data: t.TempDir(), Database: pgtest.URL(t), Migrate: true, Master: sharedKey}))
 	})
 }
 

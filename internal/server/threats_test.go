@@ -13,6 +13,8 @@ import (
 	"guildhall/internal/credential"
 	"guildhall/internal/id"
 	"guildhall/internal/realm"
+	"guildhall/internal/store/storetest"
+	"guildhall/internal/vault/master"
 )
 
 // The tests of docs/threats.md that concern all dialects at once. A test is named
@@ -32,6 +34,9 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	return newSiteOn(t, Config{Data: t.TempDir()})
 }
+
+// sharedKey is the master key of all nodes on a PostgreSQL database.
+var sharedKey = master.Sources{Keys: storetest.MasterKey}
 
 func newSiteOn(t *testing.T, cfg Config) *site {
 	t.Helper()

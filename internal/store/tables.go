@@ -8,6 +8,7 @@ import (
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
 	"guildhall/internal/project"
+	"guildhall/internal/vault"
 )
 
 // ownedBy says that an organization is alive. Rows of others do not exist.
@@ -369,6 +370,27 @@ var receipts = &table[erasure.Receipt]{
 		return []any{&r.Number, num(&r.Deletion), &r.Previous, &r.Hash, &r.JWS}
 	},
 }
+
+// The keys of people whom a deleted organization leaves to the realm stay usable
+// while the purge has not come by.
+var keysets = &table[vault.Keyset]{
+	name: "keysets", kind: id.Keyset, missing: vault.ErrKeysetNotFound,
+	stamp:   func(k *vault.Keyset) *directory.Stamp { return &k.Stamp },
+	columns: []string{"organization_id", "scope", "master", "wrapped"},
+	bind: func(k *vault.Keyset) []any {
+		return []any{num(&k.Organization), (*string)(&k.Scope), &k.Master, &k.Wrapped}
+	},
+	alive: "(keysets.organization_id = 0 OR EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = keysets.organization_id" +
+		" AND (o.deleted_at = 0 OR o.users_fate = 'detach' AND keysets.scope = 'people')))",
+	fixed: []string{"organization_id"},
+	taken: map[string]error{"keysets": errRaced},
+}
+
+var everyKeyset = func() *table[vault.Keyset] {
+	t := *keysets
+	t.alive = ""
+	return &t
+}()
 
 // The dead: what was deleted and is not purged, to be restored.
 var (

@@ -14,6 +14,7 @@ import (
 	"guildhall/internal/project"
 	"guildhall/internal/query"
 	"guildhall/internal/sso"
+	"guildhall/internal/vault"
 )
 
 // Tx is a transaction bound to one realm: no statement can name another.
@@ -99,6 +100,25 @@ func (tx *Tx) Deletions() query.Objects[erasure.Deletion] {
 func (tx *Tx) Holds() query.Objects[erasure.Hold] { return objects[erasure.Hold]{holds, tx} }
 func (tx *Tx) Receipts() query.Objects[erasure.Receipt] {
 	return objects[erasure.Receipt]{receipts, tx}
+}
+
+// Keysets gives the keysets whose owner is alive.
+func (tx *Tx) Keysets() query.Objects[vault.Keyset] { return objects[vault.Keyset]{keysets, tx} }
+
+// EveryKeyset gives also those whose owner is deleted and not purged.
+func (tx *Tx) EveryKeyset() query.Objects[vault.Keyset] {
+	return objects[vault.Keyset]{everyKeyset, tx}
+}
+
+// HoldOwner keeps an organization alive, or orders those who write what the realm
+// has only one of; see vault.Tx.
+func (tx *Tx) HoldOwner(ctx context.Context, organization id.ID) error {
+	if organization != id.None {
+		_, err := tx.Organizations().Hold(ctx, organization)
+		return err
+	}
+	_, err := tx.q.exec(ctx, "UPDATE realms SET version = version WHERE id = $1", []any{int64(tx.realm)})
+	return err
 }
 
 // Append writes an event.

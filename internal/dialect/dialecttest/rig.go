@@ -19,7 +19,9 @@ import (
 	"guildhall/internal/realm"
 	"guildhall/internal/session"
 	"guildhall/internal/store"
+	"guildhall/internal/store/storetest"
 	"guildhall/internal/token"
+	"guildhall/internal/vault"
 )
 
 // Origin is the one configured origin of the realm.
@@ -39,6 +41,7 @@ type Rig struct {
 	Realms      *realm.Service
 	Sessions    *session.Service
 	Replays     store.Replays
+	Vault       *vault.Service
 	Edge        *edge.Edge
 }
 
@@ -66,6 +69,7 @@ func On(t testing.TB, address string) *Rig {
 		Realms:      &realm.Service{Store: store.Realms{DB: db}},
 		Sessions:    &session.Service{Store: store.For[session.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now, Key: []byte("a key for the refresh tokens of tests")},
 		Replays:     store.Replays{DB: db},
+		Vault:       &vault.Service{Store: store.For[vault.Tx](db), Master: storetest.Master(t, address), Now: time.Now},
 		Edge:        &edge.Edge{Log: log, Cursors: &edge.Cursors{Key: []byte("a key for the cursors of tests")}},
 	}
 	r.Purger = store.Purger{DB: db, Signer: func(ctx context.Context, i id.ID) (func([]byte) (string, error), error) {

@@ -52,6 +52,8 @@ func (k kind[T]) owned(t *testing.T, w *World, e erasure.Edge, fate erasure.User
 		switch set := reflect.ValueOf(&v).Elem(); {
 		case e.Where == "user_id = 0":
 			set.FieldByName("User").SetInt(0)
+		case e.Where == "scope = 'people'":
+			set.FieldByName("Scope").SetString("people")
 		case e.Owner == "home_id" && e.Table != "users": // of somebody from elsewhere
 			set.FieldByName("User").SetInt(int64(f.guest.ID))
 			set.FieldByName("Home").SetInt(int64(f.away.ID))

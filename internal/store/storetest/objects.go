@@ -16,6 +16,7 @@ import (
 	"guildhall/internal/project"
 	"guildhall/internal/query"
 	"guildhall/internal/sso"
+	"guildhall/internal/vault"
 )
 
 var ctx = context.Background()
@@ -173,6 +174,11 @@ var (
 		stamp: func(r *erasure.Receipt) *stamp { return &r.Stamp }, change: func(r *erasure.Receipt) { r.Previous = "changed" },
 		order: "number", value: func(r erasure.Receipt) any { return r.Number },
 	}
+	keysets = kind[vault.Keyset]{
+		name: "keysets", objects: Tx.Keysets, missing: vault.ErrKeysetNotFound, sample: sampleKeyset, before: newSealed,
+		stamp: func(k *vault.Keyset) *stamp { return &k.Stamp }, change: func(k *vault.Keyset) { k.Wrapped = []byte("changed") },
+		order: "master",
+	}
 )
 
 // A tester is a kind whose type is no longer known.
@@ -186,7 +192,7 @@ func kinds() []tester {
 	return []tester{
 		organizations, users, members, roles, roleAssignments, invitations, domains, entries, projects, projectRoles, projectGrants,
 		sessions, tokenGrants, accesses, signOuts, authorizations, consents,
-		userGrants, administrators, applications, keys, integratedAccounts, proofs, challenges, connections, identities, deletions, held, receipts,
+		userGrants, administrators, applications, keys, integratedAccounts, proofs, challenges, connections, identities, deletions, held, receipts, keysets,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"guildhall/internal/project"
 	"guildhall/internal/query"
 	"guildhall/internal/sso"
+	"guildhall/internal/vault"
 )
 
 // A fixture is what samples hang on: living owners of every kind.
@@ -248,11 +249,24 @@ func sampleReceipt(f fixture, n int) erasure.Receipt {
 		Previous: awkward, Hash: word("hash", n), JWS: awkward}
 }
 
+// sampleKeyset is of an organization made by newSealed: each has one at most.
+func sampleKeyset(_ fixture, n int) vault.Keyset {
+	return vault.Keyset{Scope: vault.Own, Master: awkward, Wrapped: []byte(word("\x00\xff", n))}
+}
+
 // newPerson gives the sample of a member a user of its own.
 func newPerson(tx Tx, _ fixture, m *directory.Member) error {
 	u := directory.User{Home: m.Home, Scope: m.Home, Kind: directory.Human, State: directory.UserActive}
 	err := tx.Users().Insert(ctx, &u)
 	m.User = u.ID
+	return err
+}
+
+// newSealed gives the sample of a keyset an organization of its own.
+func newSealed(tx Tx, _ fixture, k *vault.Keyset) error {
+	o := directory.Organization{Name: "Sealed", Slug: fmt.Sprintf("sealed-%d", time.Now().UnixNano()), State: directory.Active}
+	err := tx.Organizations().Insert(ctx, &o)
+	k.Organization = o.ID
 	return err
 }
 

@@ -22,6 +22,8 @@ import (
 	"guildhall/internal/realm"
 	"guildhall/internal/store"
 	"guildhall/internal/token"
+	"guildhall/internal/vault"
+	"guildhall/internal/vault/master"
 )
 
 // TB is what a helper needs of a test: testing.TB's part that property tests
@@ -51,7 +53,27 @@ type World struct {
 	Tokens      *token.Service
 	Erasure     *erasure.Service
 	Realms      *realm.Service
+	Vault       *vault.Service
+	Master      vault.Master
 	Clock       *Clock
+}
+
+// MasterKey is the master key of worlds on PostgreSQL. Those in a folder keep
+// theirs there, as a server does.
+const MasterKey = "bWFzdGVyIGtleSBvZiB0aGUgdGVzdHMsIDMyIGJ5dGU="
+
+// Master gives the master key of a database for tests.
+func Master(t TB, address string) vault.Master {
+	t.Helper()
+	from := master.Sources{Keys: MasterKey}
+	if !strings.Contains(address, "://") {
+		from = master.Sources{File: filepath.Join(address, "master.key"), Create: true}
+	}
+	key, err := master.Open(from)
+	if err != nil {
+		t.Fatalf("the master key: %v", err)
+	}
+	return key
 }
 
 // A Clock is the real one, moved as far as the test says.
@@ -102,18 +124,20 @@ func Attach(t testing.TB, address string) *World {
 			t.Errorf("close the store: %v", err)
 		}
 	})
-	return newWorld(address, db, raw, clock)
+	return newWorld(World{Address: address, DB: db, Raw: raw, Clock: clock, Master: Master(t, address)})
 }
 
-func newWorld(address string, db *store.DB, raw *sql.DB, clock *Clock) *World {
+func newWorld(on World) *World {
+	db, clock := on.DB, on.Clock
 	return &World{
-		Address: address, DB: db, Raw: raw, Store: store.For[Tx](db), Clock: clock,
+		Address: on.Address, DB: db, Raw: on.Raw, Store: store.For[Tx](db), Clock: clock, Master: on.Master,
 		Directory:   &directory.Service{Store: store.For[directory.Tx](db), Now: clock.Now},
 		Projects:    &project.Service{Store: store.For[project.Tx](db), Now: clock.Now},
 		Credentials: &credential.Service{Store: store.For[credential.Tx](db), Finder: store.Finder{DB: db}, Now: clock.Now, Hasher: credential.NewHasher()},
 		Tokens:      &token.Service{Store: store.SigningKeys{DB: db}, Now: clock.Now},
 		Erasure:     &erasure.Service{Store: store.For[erasure.Tx](db), Now: clock.Now},
 		Realms:      &realm.Service{Store: store.Realms{DB: db}},
+		Vault:       &vault.Service{Store: store.For[vault.Tx](db), Master: on.Master, Now: clock.Now},
 	}
 }
 
@@ -128,7 +152,7 @@ func openRaw(address string) (*sql.DB, error) {
 // In gives a world in a new realm on the same database.
 func (w *World) In(t TB, name string) *World {
 	t.Helper()
-	other := newWorld(w.Address, w.DB, w.Raw, w.Clock)
+	other := newWorld(*w)
 	other.enter(t, name)
 	return other
 }
