@@ -36,6 +36,7 @@ type commands struct {
 	Migrate      migrateCommand      `cmd:"" help:"Bring the database to the schema of this program."`
 	Seed         seedCommand         `cmd:"" help:"Fill a realm with organizations and members, for demos and benchmarks."`
 	Key          keyCommand          `cmd:"" help:"Make credentials for programs."`
+	Realm        realmCommand        `cmd:"" help:"List realms, name them, say where they are reached and how deletions are by default."`
 	Organization organizationCommand `cmd:"" help:"Delete organizations, undo it, watch it, hold it back."`
 	Verify       verifyCommand       `cmd:"" help:"Check the receipt of a deletion and say what it proves. Needs no server."`
 	Ledger       ledgerCommand       `cmd:"" help:"Export the ledger of receipts, check it, and apply it after a restore from backup."`

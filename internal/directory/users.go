@@ -207,6 +207,7 @@ func (s *Service) DeleteUser(ctx context.Context, by access.Actor, i id.ID, opts
 		if opts.Version != 0 && opts.Version != d.Last.Version {
 			return ErrStale
 		}
+		opts.ChoseUsers = true // there are none but this one
 		d.Deletion = opts.Deletion(id.User, i, d.Last.Home, by.Subject, s.Now())
 		if err := tx.Condemn(ctx, &d.Deletion); err != nil {
 			return err

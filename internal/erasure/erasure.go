@@ -52,6 +52,8 @@ type Deletion struct {
 	Fingerprint  string         // of the preview it was asked for with, or ""
 	StartedAt    time.Time      // of the purge
 	PurgedAt     time.Time
+	Bulk         id.ID   // the bulk deletion that it is a part of, or none
+	Asked        Options // what the caller asked for; not kept
 }
 
 // Options are what the caller of a deletion chooses.
@@ -64,6 +66,44 @@ type Options struct {
 	// Fingerprint is that of a preview: the deletion is refused as stale when
 	// anything in the organization changed since; "" asks nothing.
 	Fingerprint string
+	// Through names the defaults of the realm that take the place of Users and
+	// Grace, unless the caller chose them; "" asks for none.
+	Through    string
+	ChoseUsers bool
+	ChoseGrace bool
+	Bulk       id.ID // the bulk deletion that this is a part of, or none
+}
+
+// A Default is what a realm sets for deletions that come one way: through one
+// API. What it leaves open is as that API has it.
+type Default struct {
+	Users Users          `json:"users,omitempty"`
+	Grace *time.Duration `json:"grace,omitempty"`
+}
+
+// LongestGrace is the longest time for which a deletion can be undone.
+const LongestGrace = 365 * 24 * time.Hour
+
+// Check validates a default.
+func (d Default) Check() error {
+	switch {
+	case d.Users != "" && d.Users != Erase && d.Users != Detach:
+		return fault.Invalidf("users", "the users must be erased (erase) or handed to the realm (detach)")
+	case d.Grace != nil && (*d.Grace < 0 || *d.Grace > LongestGrace):
+		return fault.Invalidf("grace", "the grace must be 0s to 8760h")
+	}
+	return nil
+}
+
+// Under fills in what a realm sets for what the caller has not chosen.
+func (o Options) Under(d Default) Options {
+	if d.Users != "" && !o.ChoseUsers {
+		o.Users = d.Users
+	}
+	if d.Grace != nil && !o.ChoseGrace {
+		o.Grace = *d.Grace
+	}
+	return o
 }
 
 // Queue is the part of a transaction that condemns things.
@@ -72,7 +112,8 @@ type Queue interface {
 	// will purge it. From the commit on the subject does not exist, its names
 	// are free and its ID is never used again. It fails with ErrProtected when
 	// the subject may not be deleted, with ErrHeld when a hold is on it or on its
-	// home, and with ErrChanged when d.Fingerprint is not of this moment.
+	// home, and with ErrChanged when d.Fingerprint is not of this moment. What
+	// d.Asked leaves to the realm is settled here.
 	Condemn(ctx context.Context, d *Deletion) error
 	// Free fails with ErrHeld when a hold is on the organization.
 	Free(ctx context.Context, organization id.ID) error
@@ -90,13 +131,18 @@ var (
 
 // Deletion is the deletion that o asks for.
 func (o Options) Deletion(kind id.Kind, subject, organization id.ID, by string, now time.Time) Deletion {
-	d := Deletion{Kind: kind, Subject: subject, Organization: organization, Users: o.Users, State: Queued, RequestedBy: by, Reason: o.Reason, Fingerprint: o.Fingerprint}
+	d := Deletion{Kind: kind, Subject: subject, Organization: organization, RequestedBy: by, Reason: o.Reason, Fingerprint: o.Fingerprint, Bulk: o.Bulk, Asked: o}
+	d.Settle(o, now)
+	return d
+}
+
+// Settle decides on the users and the grace of a deletion that is just asked for.
+func (d *Deletion) Settle(o Options, now time.Time) {
+	d.Users, d.State, d.GraceUntil = o.Users, Queued, time.Time{}
 	if d.Users == "" {
 		d.Users = Erase
 	}
 	if o.Grace > 0 {
-		d.State = Grace
-		d.GraceUntil = now.Add(o.Grace)
+		d.State, d.GraceUntil = Grace, now.Add(o.Grace)
 	}
-	return d
 }

@@ -4,11 +4,15 @@ package realm
 
 import (
 	"context"
+	"maps"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"guildhall/internal/access"
+	"guildhall/internal/erasure"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
@@ -21,6 +25,7 @@ type Realm struct {
 	Default       id.ID // the organization that takes who belongs to none; it cannot be deleted
 	SystemProject id.ID // the project that stands for this server itself
 	Origins       []string
+	Defaults      map[string]erasure.Default // of deletions, by the API they come through
 }
 
 // The facts this package reports.
@@ -42,6 +47,9 @@ type Store interface {
 	// CreateRealm writes a realm with a default organization of the same name and
 	// the system project in it, whose IDs it fills in.
 	CreateRealm(ctx context.Context, r *Realm) error
+	// UpdateRealm writes what change makes of a realm, with an event. Change may
+	// run more than once.
+	UpdateRealm(ctx context.Context, i id.ID, by string, change func(*Realm) error) (Realm, error)
 	// SetOrigins makes origins the ones of a realm.
 	SetOrigins(ctx context.Context, i id.ID, origins []string) error
 	// SetDefault makes a living organization the default of a realm.
@@ -51,7 +59,10 @@ type Store interface {
 }
 
 // A Service performs the operations of this package.
-type Service struct{ Store Store }
+type Service struct {
+	Store Store
+	APIs  []string // the ways deletions can come for which there are defaults; nil knows all
+}
 
 // Realm returns a realm: the actor's own, or any for an operator.
 func (s *Service) Realm(ctx context.Context, by access.Actor, i id.ID) (Realm, error) {
@@ -103,18 +114,79 @@ func (s *Service) CreateRealm(ctx context.Context, by access.Actor, r Realm) (Re
 
 // Create adds a realm without a caller: at the first start and from the command line.
 func (s *Service) Create(ctx context.Context, r Realm) (Realm, error) {
-	if strings.TrimSpace(r.Name) == "" || utf8.RuneCountInString(r.Name) > 200 || !plainText(r.Name) {
-		return r, fault.Invalidf("name", "the name must have 1 to 200 characters")
-	}
-	for i, o := range r.Origins {
-		origin, err := Origin(o)
-		if err != nil {
-			return r, err
-		}
-		r.Origins[i] = origin
+	if err := s.check(&r); err != nil {
+		return r, err
 	}
 	err := s.Store.CreateRealm(ctx, &r)
 	return r, err
+}
+
+var word = regexp.MustCompile(`^[a-z0-9]{1,32}$`)
+
+// check validates a realm and brings its origins into their form.
+func (s *Service) check(r *Realm) error {
+	if strings.TrimSpace(r.Name) == "" || utf8.RuneCountInString(r.Name) > 200 || !plainText(r.Name) {
+		return fault.Invalidf("name", "the name must have 1 to 200 characters")
+	}
+	origins := make([]string, len(r.Origins))
+	for i, o := range r.Origins {
+		origin, err := Origin(o)
+		if err != nil {
+			return err
+		}
+		origins[i] = origin
+	}
+	r.Origins = origins
+	for api, d := range r.Defaults {
+		if !word.MatchString(api) {
+			return fault.Invalidf("deletion_defaults", "an API is named by one lower-case word")
+		}
+		if err := d.Check(); err != nil {
+			return err
+		}
+		if s.APIs != nil && !slices.Contains(s.APIs, api) {
+			return fault.Invalidf("deletion_defaults", "there is no API %q: defaults can be set for %s", api, strings.Join(s.APIs, ", "))
+		}
+	}
+	return nil
+}
+
+// UpdateRealm applies change to a realm: the actor's own, or any for an operator.
+// Only an operator changes where it is reached: hosts are shared by all realms.
+func (s *Service) UpdateRealm(ctx context.Context, by access.Actor, i id.ID, change func(*Realm) error) (Realm, error) {
+	if err := by.Require(access.RealmWrite); err != nil {
+		return Realm{}, err
+	}
+	if i != by.Realm && !operator(by) {
+		return Realm{}, ErrNotFound
+	}
+	return s.update(ctx, i, by.Subject, func(r *Realm) error {
+		before := slices.Clone(r.Origins)
+		if err := change(r); err != nil {
+			return err
+		}
+		if !operator(by) && !slices.Equal(before, r.Origins) {
+			return ErrNotOperator
+		}
+		return nil
+	})
+}
+
+// Update applies change to a realm without a caller: from the command line.
+func (s *Service) Update(ctx context.Context, i id.ID, change func(*Realm) error) (Realm, error) {
+	return s.update(ctx, i, "operator", change)
+}
+
+func (s *Service) update(ctx context.Context, i id.ID, by string, change func(*Realm) error) (Realm, error) {
+	return s.Store.UpdateRealm(ctx, i, by, func(r *Realm) error {
+		before := *r
+		r.Defaults = maps.Clone(r.Defaults)
+		if err := change(r); err != nil {
+			return err
+		}
+		r.Stamp, r.Default, r.SystemProject = before.Stamp, before.Default, before.SystemProject
+		return s.check(r)
+	})
 }
 
 // Origin gives the form in which an origin is kept: scheme, host and port

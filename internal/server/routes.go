@@ -52,6 +52,14 @@ func (s *Server) handler() http.Handler {
 	return front
 }
 
+// apis names what deletions can come through, for the defaults of realms.
+func apis() (names []string) {
+	for _, d := range []interface{ Name() string }{&native.API{}, &auth0.API{}, &stytch.API{}, &zitadel.API{}, &ssojet.API{}, &truto.API{}} {
+		names = append(names, d.Name())
+	}
+	return names
+}
+
 func (s *Server) realmName(ctx context.Context, i id.ID) (string, error) {
 	r, err := s.Realms.Store.Realm(ctx, i)
 	return r.Name, err

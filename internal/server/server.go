@@ -71,7 +71,7 @@ func NewServices(db *store.DB, key vault.Master) Services {
 		Tokens:      &token.Service{Store: store.SigningKeys{DB: db}, Now: time.Now},
 		Vault:       &vault.Service{Store: store.For[vault.Tx](db), Master: key, Now: time.Now},
 		Erasure:     &erasure.Service{Store: store.For[erasure.Tx](db), Now: time.Now},
-		Realms:      &realm.Service{Store: store.Realms{DB: db}},
+		Realms:      &realm.Service{Store: store.Realms{DB: db}, APIs: apis()},
 		Sessions:    &session.Service{Store: store.For[session.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now},
 		Replays:     store.Replays{DB: db},
 	}

@@ -6,11 +6,31 @@ import (
 	"time"
 
 	"guildhall/internal/directory"
+	"guildhall/internal/erasure"
 	"guildhall/internal/id"
 	"guildhall/internal/project"
+	"guildhall/internal/realm"
 )
 
 // The fields of some objects that nobody asks for share one column.
+
+// realmSettings is what is kept of a realm without being asked for.
+type realmSettings struct {
+	Deletions map[string]erasure.Default `json:"deletions,omitempty"`
+}
+
+type realmDocument struct{ r *realm.Realm }
+
+func (d *realmDocument) Scan(v any) error {
+	var s realmSettings
+	err := doc(&s).Scan(v)
+	d.r.Defaults = s.Deletions
+	return err
+}
+
+func (d *realmDocument) Value() (driver.Value, error) {
+	return doc(&realmSettings{Deletions: d.r.Defaults}).Value()
+}
 
 type userDocument struct{ u *directory.User }
 

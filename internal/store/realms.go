@@ -3,9 +3,12 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"guildhall/internal/directory"
+	"guildhall/internal/erasure"
+	"guildhall/internal/event"
 	"guildhall/internal/id"
 	"guildhall/internal/project"
 	"guildhall/internal/realm"
@@ -14,10 +17,10 @@ import (
 // Realms keeps realms; see realm.Store.
 type Realms struct{ DB *DB }
 
-const realmColumns = "id, version, created_at, updated_at, name, default_organization, system_project"
+const realmColumns = "id, version, created_at, updated_at, name, default_organization, system_project, settings"
 
 func realmInto(r *realm.Realm) []any {
-	return []any{(*int64)(&r.ID), &r.Version, at(&r.CreatedAt), at(&r.UpdatedAt), &r.Name, (*int64)(&r.Default), (*int64)(&r.SystemProject)}
+	return []any{(*int64)(&r.ID), &r.Version, at(&r.CreatedAt), at(&r.UpdatedAt), &r.Name, (*int64)(&r.Default), (*int64)(&r.SystemProject), &realmDocument{r}}
 }
 
 // Realm returns a living realm with its origins.
@@ -27,13 +30,13 @@ func (s Realms) Realm(ctx context.Context, i id.ID) (r realm.Realm, err error) {
 		return r, realm.ErrNotFound
 	}
 	if err == nil {
-		r.Origins, err = s.origins(ctx, i)
+		r.Origins, err = origins(ctx, s.DB.read(), i)
 	}
 	return r, translate(err)
 }
 
-func (s Realms) origins(ctx context.Context, i id.ID) ([]string, error) {
-	return scanAll(ctx, s.DB.read(), "SELECT url FROM origins WHERE realm_id = $1 ORDER BY id", []any{int64(i)}, func(o *string) []any { return []any{o} })
+func origins(ctx context.Context, q querier, i id.ID) ([]string, error) {
+	return scanAll(ctx, q, "SELECT url FROM origins WHERE realm_id = $1 ORDER BY id", []any{int64(i)}, func(o *string) []any { return []any{o} })
 }
 
 // Realms lists living realms by age.
@@ -42,7 +45,7 @@ func (s Realms) Realms(ctx context.Context, after id.ID, limit int) ([]realm.Rea
 		[]any{int64(after), int64(limit)}, realmInto)
 	for i := range list {
 		if err == nil {
-			list[i].Origins, err = s.origins(ctx, list[i].ID)
+			list[i].Origins, err = origins(ctx, s.DB.read(), list[i].ID)
 		}
 	}
 	return list, translate(err)
@@ -82,6 +85,61 @@ func (s Realms) CreateRealm(ctx context.Context, r *realm.Realm) error {
 		*r = fresh
 		return tx.setOrigins(ctx, fresh.ID, fresh.Origins)
 	})
+}
+
+// UpdateRealm writes what change makes of a living realm; see realm.Store.
+func (s Realms) UpdateRealm(ctx context.Context, i id.ID, by string, change func(*realm.Realm) error) (r realm.Realm, err error) {
+	err = s.DB.update(ctx, i, false, func(tx *Tx) error {
+		r = realm.Realm{}
+		err := scanOne(ctx, tx.q, "SELECT "+realmColumns+" FROM realms WHERE id = $1 AND deleted_at = 0"+tx.suffix(s.DB.engine.lock), []any{int64(i)}, realmInto(&r)...) // sql: columns and a locking clause from above
+		if errors.Is(err, errNoRow) {
+			return realm.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		if r.Origins, err = origins(ctx, tx.q, i); err != nil {
+			return err
+		}
+		before := slices.Clone(r.Origins)
+		if err := change(&r); err != nil {
+			return err
+		}
+		r.Version, r.UpdatedAt = r.Version+1, tx.now
+		settings, err := (&realmDocument{&r}).Value()
+		if err != nil {
+			return err
+		}
+		if _, err := tx.q.exec(ctx, "UPDATE realms SET version = $1, updated_at = $2, name = $3, name_key = $4, settings = $5 WHERE id = $6",
+			[]any{r.Version, micros(r.UpdatedAt), r.Name, directory.Fold(r.Name), settings, int64(i)}); err != nil {
+			if _, ok := s.DB.engine.taken(err); ok {
+				return realm.ErrNameTaken
+			}
+			return err
+		}
+		if !slices.Equal(before, r.Origins) {
+			if err := tx.setOrigins(ctx, i, r.Origins); err != nil {
+				return err
+			}
+		}
+		_, err = tx.Append(ctx, event.Event{Type: "realm.updated", Actor: by, Kind: id.Realm, Subject: i})
+		return err
+	})
+	return r, err
+}
+
+// settle completes what is asked for by what the realm sets for it.
+func (tx *Tx) settle(ctx context.Context, d *erasure.Deletion) error {
+	o := d.Asked
+	if o.Through == "" || o.ChoseUsers && o.ChoseGrace {
+		return nil
+	}
+	var r realm.Realm
+	err := scanOne(ctx, tx.q, "SELECT settings FROM realms WHERE id = $1", []any{int64(tx.realm)}, &realmDocument{&r})
+	if set, ok := r.Defaults[o.Through]; ok {
+		d.Settle(o.Under(set), tx.now)
+	}
+	return ignore(err, errNoRow)
 }
 
 // SetOrigins makes origins the ones of a realm.

@@ -167,6 +167,9 @@ var errCondemned = fault.New(fault.Internal, "unknown_deletion", "", "this kind 
 // Condemn writes a tombstone, the deletion and its job; see erasure.Queue. What
 // it does is independent of the size of the subject.
 func (tx *Tx) Condemn(ctx context.Context, d *erasure.Deletion) error {
+	if err := tx.settle(ctx, d); err != nil {
+		return err
+	}
 	err := tx.free(ctx, d.Organization, personOf(d))
 	switch {
 	case err != nil:

@@ -238,7 +238,7 @@ func updatable(c edge.Call, b body) error {
 func (a *API) deleteUser(c edge.Call) (edge.Reply, error) {
 	i, err := a.user(c, "id")
 	if err == nil {
-		d, failed := a.Directory.DeleteUser(c.Context(), c.Actor, i, erasure.Options{Users: erasure.Erase})
+		d, failed := a.Directory.DeleteUser(c.Context(), c.Actor, i, erasure.Options{Users: erasure.Erase, Through: a.Name()})
 		if failed == nil {
 			return deleted(c, d.Deletion.ID), nil
 		}

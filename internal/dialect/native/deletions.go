@@ -22,7 +22,7 @@ import (
 
 const (
 	defaultGrace = 7 * 24 * time.Hour
-	longestGrace = 365 * 24 * time.Hour
+	longestGrace = erasure.LongestGrace
 
 	longestReason = 500 // characters
 )
@@ -59,8 +59,8 @@ type progress struct {
 
 // A newDeletion asks for the end of an organization.
 type newDeletion struct {
-	Users  string `json:"users,omitempty" enum:"erase,detach" doc:"What becomes of the users that the organization owns: erase ends them with it, detach, which is the default, hands them to the realm. Users who are only its members are always kept."`
-	Grace  string `json:"grace,omitempty" maxLength:"32" doc:"How long nothing is removed yet, such as 168h, which is the default, 90m or 0s; at most 8760h."`
+	Users  string `json:"users,omitempty" enum:"erase,detach" doc:"What becomes of the users that the organization owns: erase ends them with it, detach, which is the default unless the realm has another, hands them to the realm. Users who are only its members are always kept."`
+	Grace  string `json:"grace,omitempty" maxLength:"32" doc:"How long nothing is removed yet, such as 168h, which is the default unless the realm has another, 90m or 0s; at most 8760h."`
 	Reason string `json:"reason,omitempty" maxLength:"500" doc:"Why, for the record."`
 
 	Confirm string `json:"confirm,omitempty" maxLength:"255" doc:"The name of the organization, typed by a person: nothing is deleted unless it is the very same."`
@@ -68,7 +68,7 @@ type newDeletion struct {
 
 // A newUserDeletion asks for the end of a user.
 type newUserDeletion struct {
-	Grace  string `json:"grace,omitempty" maxLength:"32" doc:"How long nothing is removed yet, such as 168h, which is the default, 90m or 0s; at most 8760h."`
+	Grace  string `json:"grace,omitempty" maxLength:"32" doc:"How long nothing is removed yet, such as 168h, which is the default unless the realm has another, 90m or 0s; at most 8760h."`
 	Reason string `json:"reason,omitempty" maxLength:"500" doc:"Why, for the record."`
 }
 
@@ -82,7 +82,7 @@ type restoration struct {
 	Keys       bool   `json:"keys,omitempty" doc:"Bring back keys and client secrets as well. Whoever was signed in has to sign in again in any case."`
 }
 
-var usersParameter = parameter{name: "users", about: "What becomes of the users that the organization owns; detach unless given.", values: []string{"erase", "detach"}}
+var usersParameter = parameter{name: "users", about: "What becomes of the users that the organization owns; detach unless given or set in the realm.", values: []string{"erase", "detach"}}
 
 var reasonParameter = parameter{name: "reason", about: "Why, for the record; at most 500 characters."}
 
@@ -153,7 +153,7 @@ func (a *API) deletionOperations() []operation {
 			summary: "Delete an organization", notes: "The same as requesting its deletion.",
 			parameters: []parameter{
 				usersParameter,
-				{name: "grace", about: "How long nothing is removed yet, such as 168h, which is the default, or 0s."},
+				{name: "grace", about: "How long nothing is removed yet, such as 168h, which is the default unless the realm has another, or 0s."},
 				reasonParameter,
 			},
 			handling: gives(a.deleteOrganization),
@@ -213,9 +213,9 @@ func (a *API) deletionOperations() []operation {
 }
 
 func (a *API) requestDeletion(c edge.Call, in newDeletion) (deletion, error) {
-	opts := erasure.Options{Users: erasure.Users(in.Users), Reason: in.Reason, Name: in.Confirm}
+	opts := erasure.Options{Users: erasure.Users(in.Users), ChoseUsers: in.Users != "", Reason: in.Reason, Name: in.Confirm}
 	var err error
-	if opts.Grace, err = bodyGrace(in.Grace); err != nil {
+	if opts.Grace, opts.ChoseGrace, err = bodyGrace(in.Grace); err != nil {
 		return deletion{}, err
 	}
 	return a.endOrganization(c, opts)
@@ -228,8 +228,9 @@ func (a *API) deleteOrganization(c edge.Call) (deletion, error) {
 	if opts.Users, err = usersAsked(c); err != nil {
 		return deletion{}, err
 	}
+	_, opts.ChoseUsers = value(given, "users")
 	if v, ok := value(given, "grace"); ok {
-		if opts.Grace, ok = grace(v); !ok {
+		if opts.Grace, opts.ChoseGrace = grace(v); !opts.ChoseGrace {
 			return deletion{}, badParameter("grace", graceRule)
 		}
 	}
@@ -259,16 +260,16 @@ func grace(s string) (time.Duration, bool) {
 	return d, err == nil && d >= 0 && d <= longestGrace
 }
 
-// bodyGrace reads the grace in a body.
-func bodyGrace(s string) (time.Duration, error) {
+// bodyGrace reads the grace in a body, and whether there was one.
+func bodyGrace(s string) (d time.Duration, chosen bool, err error) {
 	if s == "" {
-		return defaultGrace, nil
+		return defaultGrace, false, nil
 	}
 	d, ok := grace(s)
 	if !ok {
-		return d, errBody.On("grace").Saying(graceRule)
+		return d, true, errBody.On("grace").Saying(graceRule)
 	}
-	return d, nil
+	return d, true, nil
 }
 
 func checkReason(s string) error {
@@ -283,6 +284,7 @@ func (a *API) endOrganization(c edge.Call, opts erasure.Options) (deletion, erro
 	if opts.Users == "" {
 		opts.Users = erasure.Detach
 	}
+	opts.Through = a.Name()
 	d, err := atVersion(c, opts, func(opts erasure.Options) (directory.Deletion, error) {
 		return a.Directory.DeleteOrganization(c.Context(), c.Actor, i, opts)
 	})
@@ -320,16 +322,16 @@ func (a *API) deleteUser(c edge.Call) (deletion, error) {
 	if err := checkReason(reason); err != nil {
 		return deletion{}, err
 	}
-	return a.endUser(c, i, erasure.Options{Users: erasure.Erase, Reason: reason})
+	return a.endUser(c, i, erasure.Options{Users: erasure.Erase, ChoseGrace: true, Reason: reason})
 }
 
 func (a *API) requestUserDeletion(c edge.Call, in newUserDeletion) (deletion, error) {
 	i := userOf(c)
-	grace, err := bodyGrace(in.Grace)
+	grace, chosen, err := bodyGrace(in.Grace)
 	if err != nil {
 		return deletion{}, err
 	}
-	return a.endUser(c, i, erasure.Options{Users: erasure.Erase, Grace: grace, Reason: in.Reason})
+	return a.endUser(c, i, erasure.Options{Users: erasure.Erase, Grace: grace, ChoseGrace: chosen, Through: a.Name(), Reason: in.Reason})
 }
 
 func (a *API) endUser(c edge.Call, i id.ID, opts erasure.Options) (deletion, error) {

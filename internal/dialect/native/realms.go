@@ -7,6 +7,7 @@ import (
 	"guildhall/internal/access"
 	"guildhall/internal/credential"
 	"guildhall/internal/edge"
+	"guildhall/internal/erasure"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
 	"guildhall/internal/realm"
@@ -18,6 +19,67 @@ type realmShown struct {
 	Name                string   `json:"name"`
 	DefaultOrganization *string  `json:"default_organization" doc:"Takes who belongs to no other; it cannot be deleted."`
 	Origins             []string `json:"origins" doc:"Where the realm is reached."`
+
+	DeletionDefaults map[string]deletionDefault `json:"deletion_defaults" doc:"What deletions through an API are like unless their caller says otherwise, by API."`
+}
+
+// A deletionDefault is what a realm sets for deletions that come through one API.
+type deletionDefault struct {
+	Users *string `json:"users,omitempty" enum:"erase,detach" doc:"What becomes of the users that a deleted organization owned; as the API has it unless given."`
+	Grace *string `json:"grace,omitempty" maxLength:"32" doc:"How long nothing is removed yet, such as 168h or 0s; as the API has it unless given: 0s, and 168h for this one."`
+}
+
+func showDefaults(set map[string]erasure.Default) map[string]deletionDefault {
+	shown := make(map[string]deletionDefault, len(set))
+	for api, d := range set {
+		var of deletionDefault
+		if d.Users != "" {
+			of.Users = textOrNull(string(d.Users))
+		}
+		if d.Grace != nil {
+			of.Grace = textOrNull(d.Grace.String())
+		}
+		shown[api] = of
+	}
+	return shown
+}
+
+// A realmChange changes a realm, field by field.
+type realmChange struct {
+	Name    optional[string]   `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"200"`
+	Origins optional[[]string] `json:"origins,omitzero" nullable:"false" maxItems:"50" doc:"All of them; needs an operator's key."`
+
+	DeletionDefaults optional[map[string]optional[deletionDefault]] `json:"deletion_defaults,omitzero" doc:"Changed API by API; null for one takes its defaults away."`
+}
+
+func (g realmChange) apply(r *realm.Realm) error {
+	g.Name.into(&r.Name)
+	g.Origins.into(&r.Origins)
+	if g.DeletionDefaults.null {
+		r.Defaults = nil
+	}
+	for api, set := range g.DeletionDefaults.value {
+		if set.null {
+			delete(r.Defaults, api)
+			continue
+		}
+		var d erasure.Default
+		if u := set.value.Users; u != nil {
+			d.Users = erasure.Users(*u)
+		}
+		if g := set.value.Grace; g != nil {
+			t, ok := grace(*g)
+			if !ok {
+				return errBody.On("deletion_defaults." + api + ".grace").Saying(graceRule)
+			}
+			d.Grace = &t
+		}
+		if r.Defaults == nil {
+			r.Defaults = map[string]erasure.Default{}
+		}
+		r.Defaults[api] = d
+	}
+	return nil
 }
 
 func (r realmShown) location() string { return "/realms/" + r.ID }
@@ -26,6 +88,7 @@ func showRealm(_ edge.Call, r realm.Realm) realmShown {
 	return realmShown{
 		Stamp: stamped(id.None, id.Realm, r.Stamp), Name: r.Name,
 		DefaultOrganization: spellOrNull(r.ID, id.Organization, r.Default), Origins: append([]string{}, r.Origins...),
+		DeletionDefaults: showDefaults(r.Defaults),
 	}
 }
 
@@ -61,6 +124,11 @@ func (a *API) realmOperations() []operation {
 			summary: "Get a realm", notes: "An operator's key gets any, others their own.", handling: gives(a.realm),
 		},
 		{
+			name: "realms.update", method: http.MethodPatch, path: "/realms/{realm}", permission: access.RealmWrite, versioned: true,
+			summary: "Change a realm", notes: "What is left out stays. An operator's key changes any, others their own; origins need an operator's key.",
+			handling: takes(a.updateRealm),
+		},
+		{
 			name: "realms.create_key", method: http.MethodPost, path: "/realms/{realm}/keys", permission: access.RealmWrite,
 			status: http.StatusCreated, summary: "Create the first key of a realm",
 			notes:    "A key for this API in that realm, which creates further ones. Needs an operator's key.",
@@ -85,6 +153,24 @@ func (a *API) realmOf(c edge.Call) (realm.Realm, error) {
 
 func (a *API) realm(c edge.Call) (realmShown, error) {
 	r, err := a.realmOf(c)
+	return showRealm(c, r), err
+}
+
+func (a *API) updateRealm(c edge.Call, in realmChange) (realmShown, error) {
+	asked, err := ifMatch(c)
+	if err != nil {
+		return realmShown{}, err
+	}
+	i := c.Actor.Realm
+	if c.Path("realm") != "current" {
+		i = object(c, "realm", id.Realm)
+	}
+	r, err := a.Realms.UpdateRealm(c.Context(), c.Actor, i, func(r *realm.Realm) error {
+		if err := asked.allows(r.Version); err != nil {
+			return err
+		}
+		return in.apply(r)
+	})
 	return showRealm(c, r), err
 }
 

@@ -80,7 +80,7 @@ func (w *world) dump(t *testing.T) string {
 // bodies are a body that each operation accepts, in which ids stand by their names.
 var bodies = map[string]string{
 	"organizations.create": `{"name":"x"}`, "organizations.update": `{"name":"x"}`, "organizations.request_deletion": `{}`,
-	"realms.create": `{"name":"x"}`, "realms.create_key": `{"name":"x","permissions":["*"]}`,
+	"realms.update": `{"name":"x"}`, "realms.create": `{"name":"x"}`, "realms.create_key": `{"name":"x","permissions":["*"]}`,
 	"users.create": `{"email":"x@example.com","organization":"{organization}"}`, "users.update": `{"name":"x"}`, "users.set_password": `{"password":"x"}`,
 	"users.request_deletion": `{}`, "deletions.restore": `{}`, "holds.place": `{"organization":"{organization}","reason":"x"}`,
 	"users.set_roles": `{"roles":[]}`, "users.add_roles": `{"roles":[]}`,

@@ -200,7 +200,7 @@ func (a *API) endOrganization(c edge.Call, body any) (edge.Reply, error) {
 	if err != nil {
 		return edge.Reply{}, err
 	}
-	d, err := a.Directory.DeleteOrganization(c.Context(), c.Actor, i, erasure.Options{Users: erasure.Detach})
+	d, err := a.Directory.DeleteOrganization(c.Context(), c.Actor, i, erasure.Options{Users: erasure.Detach, Through: a.Name()})
 	return deleted(c, d.Deletion.ID, body), err
 }
 

@@ -307,6 +307,6 @@ func (a *API) deleteUser(c edge.Call) (edge.Reply, error) {
 	if err != nil {
 		return edge.Reply{}, err
 	}
-	d, err := a.Directory.DeleteUser(c.Context(), c.Actor, i, erasure.Options{})
+	d, err := a.Directory.DeleteUser(c.Context(), c.Actor, i, erasure.Options{Through: a.Name()})
 	return deleted(c, d.Deletion.ID, map[string]bool{"is_deleted": true, "success": true}), err
 }

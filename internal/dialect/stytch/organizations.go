@@ -164,7 +164,7 @@ func (a *API) deleteOrganization(c edge.Call) (edge.Reply, error) {
 	if err != nil {
 		return edge.Reply{}, err
 	}
-	d, err := a.Directory.DeleteOrganization(c.Context(), c.Actor, i, erasure.Options{Users: erasure.Erase})
+	d, err := a.Directory.DeleteOrganization(c.Context(), c.Actor, i, erasure.Options{Users: erasure.Erase, Through: a.Name()})
 	if err != nil {
 		return edge.Reply{}, err
 	}

@@ -217,7 +217,8 @@ func (c call) erasure(users erasure.Users) (opts erasure.Options, err error) {
 	if err != nil {
 		return opts, err
 	}
-	if opts.Users = erasure.Users(fate); fate == "" {
+	opts.Through = (*API)(nil).Name()
+	if opts.Users, opts.ChoseUsers = erasure.Users(fate), fate != ""; fate == "" {
 		opts.Users = users
 	}
 	if opts.Users != erasure.Erase && opts.Users != erasure.Detach {

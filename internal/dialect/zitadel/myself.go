@@ -126,7 +126,7 @@ func (a *API) removeMyUser(c *call, _ *auth.RemoveMyUserRequest) (*auth.RemoveMy
 	}
 	self := c.Actor
 	self.Grants = []access.Grant{{Permissions: []access.Permission{access.UserDelete}}}
-	d, err := a.Directory.DeleteUser(c, self, u.ID, erasure.Options{Users: erasure.Erase})
+	d, err := a.Directory.DeleteUser(c, self, u.ID, erasure.Options{Users: erasure.Erase, Through: a.Name()})
 	return &auth.RemoveMyUserResponse{Details: removed(d.Last.Stamp, d.Event.At, before.GetResourceOwner())}, err
 }
 

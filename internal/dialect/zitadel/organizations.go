@@ -265,7 +265,7 @@ func (a *API) remove(c *call, i id.ID) (directory.Deletion, error) {
 	if err == nil && system.Organization == i {
 		return directory.Deletion{}, errRemoveSystem
 	}
-	d, err := a.Directory.DeleteOrganization(c, c.Actor, i, erasure.Options{Users: erasure.Erase})
+	d, err := a.Directory.DeleteOrganization(c, c.Actor, i, erasure.Options{Users: erasure.Erase, Through: a.Name()})
 	if err == nil { // where the native API tells how far the deletion has come
 		c.wire.Header.Set("Guildhall-Deletion-Id", "del_"+id.For(c.Actor.Realm, id.Deletion).Base62(d.Deletion.ID))
 	}

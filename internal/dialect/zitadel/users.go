@@ -346,5 +346,5 @@ func comparable(u directory.User) (out struct {
 
 // end removes a user with everything that hangs on it.
 func (a *API) end(c *call, u directory.User) (directory.UserDeletion, error) {
-	return a.Directory.DeleteUser(c, c.Actor, u.ID, erasure.Options{Users: erasure.Erase})
+	return a.Directory.DeleteUser(c, c.Actor, u.ID, erasure.Options{Users: erasure.Erase, Through: a.Name()})
 }
