@@ -10,7 +10,6 @@ import (
 	"guildhall/internal/id"
 	"guildhall/internal/query"
 	"guildhall/internal/realm"
-	"guildhall/internal/server"
 )
 
 type realmCommand struct {
@@ -26,7 +25,10 @@ func (c *realmList) Run(p *program) error {
 		return err
 	}
 	defer db.Close()
-	s := server.NewServices(db)
+	s, err := c.services(db)
+	if err != nil {
+		return err
+	}
 	var rows [][]string
 	for after := id.None; ; {
 		realms, err := s.Realms.Store.Realms(p.Context, after, query.MaxLimit)
@@ -88,7 +90,10 @@ func (c *realmSet) Run(p *program) error {
 		return err
 	}
 	defer db.Close()
-	s := server.NewServices(db)
+	s, err := c.services(db)
+	if err != nil {
+		return err
+	}
 	r, err := c.find(p.Context, s)
 	if err != nil {
 		return err
