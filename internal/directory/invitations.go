@@ -37,10 +37,9 @@ func (s *Service) Invite(ctx context.Context, by access.Actor, v Invitation) (In
 	}
 	v.Ticket = newTicket()
 	v.TicketHash = TicketHash(v.Ticket)
-	var o Organization
-	err := s.Store.Update(ctx, by.Realm, func(tx Tx) (err error) {
+	err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
 		fresh := v
-		if o, err = tx.Organizations().Hold(ctx, v.Organization); err != nil {
+		if _, err := tx.Organizations().Hold(ctx, v.Organization); err != nil {
 			return err
 		}
 		if v.User != id.None {
@@ -61,11 +60,13 @@ func (s *Service) Invite(ctx context.Context, by access.Actor, v Invitation) (In
 			return err
 		}
 		v = fresh
-		_, err = tx.Append(ctx, event.Event{Type: "invitation.created", Actor: by.Subject, Organization: v.Organization, Kind: id.Invitation, Subject: v.ID})
+		_, err := tx.Append(ctx, event.Event{Type: "invitation.created", Actor: by.Subject, Organization: v.Organization, Kind: id.Invitation, Subject: v.ID})
 		return err
 	})
 	if err == nil && s.Outbox != nil && v.Link != nil {
-		err = s.Outbox.Send(ctx, by.Realm, invitationMessage(o, v, v.Link(v.Ticket)))
+		m := invitationMessage(v, v.Link(v.Ticket))
+		m.Realm = by.Realm
+		err = s.Outbox.Queue(ctx, m)
 	}
 	return v, err
 }

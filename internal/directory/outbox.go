@@ -2,36 +2,22 @@ package directory
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
-	"guildhall/internal/id"
+	"guildhall/internal/notify"
 )
 
-// A Message is mail to a person.
-type Message struct {
-	To      string
-	Subject string
-	Text    string
-}
-
-// An Outbox sends messages. Sending comes after the commit of what the message is
-// about: a message that is lost can be asked for again, one about something that
-// never happened cannot be taken back.
+// An Outbox takes messages to people. It is called after the commit of what the
+// message is about; see notify.Service.Queue.
 type Outbox interface {
-	Send(ctx context.Context, realm id.ID, m Message) error
+	Queue(ctx context.Context, m notify.Message) error
 }
 
 // invitationMessage asks somebody to join an organization.
-func invitationMessage(o Organization, v Invitation, link string) Message {
-	inviter := v.Inviter
-	if inviter == "" {
-		inviter = o.Title()
-	}
-	return Message{
-		To:      v.Email,
-		Subject: fmt.Sprintf("Join %s", strings.Join(strings.Fields(o.Title()), " ")), // a header has one line
-		Text: fmt.Sprintf("%s invites you to join %s.\n\nOpen this link to accept:\n\n%s\n\nThe invitation can be accepted until %s. If you did not expect it, do nothing.\n",
-			inviter, o.Title(), link, v.ExpiresAt.UTC().Format("2 January 2006, 15:04 MST")),
+func invitationMessage(v Invitation, link string) notify.Message {
+	return notify.Message{
+		Organization: v.Organization, User: v.User, Home: v.Home, Kind: notify.Invitation, To: v.Email,
+		Data: map[string]string{"link": link, "inviter": v.Inviter, "expires": v.ExpiresAt.UTC().Format("2006-01-02 15:04 MST")},
+		// Where it leads was set up with the application, or is the server itself.
+		Elsewhere: true, Until: v.ExpiresAt,
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"guildhall/internal/erasure"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
+	"guildhall/internal/notify"
 	"guildhall/internal/query"
 	"guildhall/internal/store/storetest"
 )
@@ -303,7 +304,7 @@ func TestT_E05_TicketsAreShownOnce(t *testing.T) {
 		if len(v.Ticket) < 32 || v.TicketHash != directory.TicketHash(v.Ticket) || !v.ExpiresAt.Equal(v.CreatedAt.Add(directory.DefaultInvitationLife)) && time.Until(v.ExpiresAt) < 6*24*time.Hour {
 			t.Errorf("%+v", v)
 		}
-		if len(mail.sent) != 1 || !strings.Contains(mail.sent[0].Text, "https://x/"+v.Ticket) || strings.ContainsAny(mail.sent[0].Subject, "\r\n") {
+		if len(mail.sent) != 1 || mail.sent[0].Data["link"] != "https://x/"+v.Ticket || mail.sent[0].To != v.Email || mail.sent[0].Realm != w.Realm.ID {
 			t.Errorf("mail: %+v", mail.sent)
 		}
 		got, err := w.Directory.Invitation(ctx, w.System, o.ID, v.ID)
@@ -326,9 +327,9 @@ func TestT_E05_TicketsAreShownOnce(t *testing.T) {
 	})
 }
 
-type outbox struct{ sent []directory.Message }
+type outbox struct{ sent []notify.Message }
 
-func (o *outbox) Send(_ context.Context, _ id.ID, m directory.Message) error {
+func (o *outbox) Queue(_ context.Context, m notify.Message) error {
 	o.sent = append(o.sent, m)
 	return nil
 }

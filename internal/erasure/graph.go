@@ -36,6 +36,8 @@ var Graph = []Edge{
 	// What an organization owns or is referred to by.
 	{id.Domain, "domains", "organization_id", id.Organization, Remove, "", ""},
 	{id.Invitation, "invitations", "organization_id", id.Organization, Remove, "", ""},
+	{id.Message, "messages", "organization_id", id.Organization, Remove, "", ""},
+	{id.MessageTemplate, "message_templates", "organization_id", id.Organization, Remove, "", ""},
 	{id.Key, "api_keys", "organization_id", id.Organization, Remove, "", "user_id = 0"},
 	{id.Key, "api_keys", "organization_id", id.Organization, Remove, Erase, "user_id <> 0"},
 	{id.Key, "api_keys", "organization_id", id.Organization, HandOver, Detach, "user_id <> 0"},
@@ -71,6 +73,8 @@ var Graph = []Edge{
 	{id.Keyset, "keysets", "organization_id", id.Organization, Remove, Erase, "scope = 'people'"},
 	{id.Keyset, "keysets", "organization_id", id.Organization, HandOver, Detach, "scope = 'people'"},
 	// What its users have in other organizations.
+	{id.Message, "messages", "home_id", id.Organization, Remove, Erase, elsewhere},
+	{id.Message, "messages", "home_id", id.Organization, HandOver, Detach, elsewhere},
 	{id.Administrator, "administrators", "home_id", id.Organization, Remove, Erase, elsewhere},
 	{id.Administrator, "administrators", "home_id", id.Organization, HandOver, Detach, elsewhere},
 	{id.UserGrant, "user_grants", "home_id", id.Organization, Remove, Erase, elsewhere},
@@ -103,6 +107,7 @@ var Graph = []Edge{
 	{id.Deletion, "deletions", "organization_id", id.Organization, Redact, "", ""},
 
 	// What a user owns or is referred to by, when it ends by itself.
+	{id.Message, "messages", "user_id", id.User, Remove, "", ""},
 	{id.Key, "api_keys", "user_id", id.User, Remove, "", ""},
 	{id.SignOut, "sign_outs", "user_id", id.User, Remove, "", ""},
 	{id.AccessToken, "access_tokens", "user_id", id.User, Remove, "", ""},

@@ -145,12 +145,12 @@ var (
 	// ErrOrganizationNotFound is an organization that is not there for the caller.
 	ErrOrganizationNotFound = fault.New(fault.NotFound, "organization_not_found", "", "the organization does not exist")
 
-	ErrKind             = fault.New(fault.NotFound, "unknown_message_kind", "", "there is no such kind of message")
-	ErrTemplate         = fault.New(fault.Invalid, "invalid_template", "", "the template cannot be used")
-	ErrLink             = fault.New(fault.Invalid, "foreign_link", "link", "the link does not lead to an origin of the realm")
-	ErrRecipient        = fault.New(fault.Invalid, "invalid_recipient", "to", "nothing can be sent to this address or number")
-	ErrTooMany          = fault.New(fault.Exhausted, "too_many_messages", "", "too many messages were sent; try again later")
-	ErrNoChannel        = fault.New(fault.Precondition, "channel_not_configured", "", "the server has not been told how to send this")
+	ErrKind      = fault.New(fault.NotFound, "unknown_message_kind", "", "there is no such kind of message")
+	ErrTemplate  = fault.New(fault.Invalid, "invalid_template", "", "the template cannot be used")
+	ErrLink      = fault.New(fault.Invalid, "foreign_link", "link", "the link does not lead to an origin of the realm")
+	ErrRecipient = fault.New(fault.Invalid, "invalid_recipient", "to", "nothing can be sent to this address or number")
+	ErrTooMany   = fault.New(fault.Exhausted, "too_many_messages", "", "too many messages were sent; try again later")
+	ErrNoChannel = fault.New(fault.Precondition, "channel_not_configured", "", "the server has not been told how to send this")
 )
 
 // Tx is what this package asks of a transaction on one realm.

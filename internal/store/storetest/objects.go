@@ -13,6 +13,7 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/erasure"
 	"guildhall/internal/fault"
+	"guildhall/internal/notify"
 	"guildhall/internal/project"
 	"guildhall/internal/query"
 	"guildhall/internal/sso"
@@ -88,6 +89,16 @@ var (
 		name: "invitations", objects: Tx.Invitations, missing: directory.ErrInvitationNotFound, sample: sampleInvitation,
 		stamp: func(v *directory.Invitation) *stamp { return &v.Stamp }, change: func(v *directory.Invitation) { v.Inviter = "changed" },
 		unset: []string{"Ticket", "Link"}, order: "expires_at",
+	}
+	messages = kind[notify.Entry]{
+		name: "messages", objects: Tx.Messages, missing: notify.ErrMessageNotFound, sample: sampleMessage,
+		stamp: func(e *notify.Entry) *stamp { return &e.Stamp }, change: func(e *notify.Entry) { e.Problem = "changed" },
+		order: "run_at",
+	}
+	messageTemplates = kind[notify.Template]{
+		name: "message templates", objects: Tx.MessageTemplates, missing: notify.ErrTemplateNotFound, sample: sampleTemplate,
+		stamp: func(v *notify.Template) *stamp { return &v.Stamp }, change: func(v *notify.Template) { v.Text = "changed" },
+		order: "locale",
 	}
 	domains = kind[directory.Domain]{
 		name: "domains", objects: Tx.Domains, missing: directory.ErrDomainNotFound, sample: sampleDomain,
@@ -190,7 +201,7 @@ type tester interface {
 
 func kinds() []tester {
 	return []tester{
-		organizations, users, members, roles, roleAssignments, invitations, domains, entries, projects, projectRoles, projectGrants,
+		organizations, users, members, roles, roleAssignments, invitations, messages, messageTemplates, domains, entries, projects, projectRoles, projectGrants,
 		sessions, tokenGrants, accesses, signOuts, authorizations, consents,
 		userGrants, administrators, applications, keys, integratedAccounts, proofs, challenges, connections, identities, deletions, held, receipts, keysets,
 	}

@@ -10,6 +10,7 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
+	"guildhall/internal/notify"
 	"guildhall/internal/project"
 	"guildhall/internal/query"
 	"guildhall/internal/sso"
@@ -124,6 +125,17 @@ func sampleInvitation(f fixture, n int) directory.Invitation {
 		Client: "client", Connection: "conn", TicketHash: directory.TicketHash(fmt.Sprintf("%d-%d", f.organization.ID, n)), ExpiresAt: moment,
 		AcceptedAt: moment, Public: metadata(n), Private: metadata(n + 1),
 	}
+}
+
+func sampleMessage(f fixture, n int) notify.Entry {
+	return notify.Entry{
+		Organization: f.organization.ID, User: f.user.ID, Home: f.organization.ID, Kind: notify.Code, Channel: notify.Mail, Recipient: fmt.Sprintf("%d", n),
+		Sealed: []byte("\x00\xff"), State: notify.Queued, Attempts: 3, RunAt: moment, Until: moment.Add(time.Hour), SentAt: moment, Problem: awkward,
+	}
+}
+
+func sampleTemplate(f fixture, n int) notify.Template {
+	return notify.Template{Organization: f.organization.ID, Kind: notify.Code, Locale: fmt.Sprintf("x%d", n), Subject: awkward, Text: awkward, HTML: awkward}
 }
 
 func sampleDomain(f fixture, n int) directory.Domain {
