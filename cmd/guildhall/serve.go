@@ -25,6 +25,7 @@ type serveCommand struct {
 	Fast          bool     `help:"Embedded database only: let a power failure lose the last moments, for more writes a second."`
 	RateLimit     int      `help:"Requests a second for one credential; 0 for no limit." default:"200"`
 	MaxBody       int64    `help:"Largest request body in bytes." default:"1048576"`
+	messageFlags
 }
 
 func (c *serveCommand) Run(p *program) error {
@@ -59,7 +60,7 @@ func (c *serveCommand) config(p *program) (server.Config, error) {
 	cfg := server.Config{
 		Data: c.Data, Database: c.Database, Master: c.sources(), Migrate: c.Migrate, Fast: c.Fast, Listen: c.Listen, ListenTLS: c.ListenTLS,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, MetricsListen: c.MetricsListen, PublicURLs: c.PublicURL, Dev: c.Dev,
-		RateLimit: c.RateLimit, MaxBody: c.MaxBody, Log: c.logger(p.Err), Version: version,
+		RateLimit: c.RateLimit, MaxBody: c.MaxBody, Messages: c.messages(), Log: c.logger(p.Err), Version: version,
 		Print: func(format string, args ...any) { fmt.Fprintf(p.Out, format, args...) },
 	}
 	if c.Dev {

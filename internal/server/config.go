@@ -35,6 +35,7 @@ type Config struct {
 	Dev            bool
 	RateLimit      int // requests a second for one credential; 0 means none
 	MaxBody        int64
+	Messages       Messages
 	Log            *slog.Logger
 	Version        string
 	Print          func(format string, args ...any) // messages for the person at the terminal

@@ -2,53 +2,127 @@ package server
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
 
+	post "guildhall/internal/carrier"
 	"guildhall/internal/dialect/native"
-	"guildhall/internal/directory"
 	"guildhall/internal/id"
+	"guildhall/internal/notify"
+	"guildhall/internal/outbound"
+	"guildhall/internal/store"
 )
+
+// Messages says how mail and text messages leave the server. What is not
+// configured is not sent; a development server catches it instead.
+type Messages struct {
+	Mail      post.MailConfig
+	Text      string   // address of whoever sends text messages; see carrier.NewText
+	Secret    string   // signs what is posted there
+	Countries []string // beginnings of numbers that text messages may be sent to
+}
+
+// carriers makes what the configuration names.
+func (s *Server) carriers() (map[notify.Channel]notify.Carrier, error) {
+	out := map[notify.Channel]notify.Carrier{}
+	if s.Dev {
+		out[notify.Mail], out[notify.Text] = s.messages, s.messages
+	}
+	if s.Messages.Mail.URL != "" {
+		mail, err := post.NewMail(s.Messages.Mail)
+		if err != nil {
+			return nil, err
+		}
+		out[notify.Mail] = mail
+	}
+	if s.Messages.Text != "" {
+		poster := &outbound.Poster{Guard: &outbound.Guard{Loopback: true}}
+		text, err := post.NewText(s.Messages.Text, s.Messages.Secret, s.Messages.Countries, poster)
+		if err != nil {
+			return nil, err
+		}
+		out[notify.Text] = text
+	}
+	return out, nil
+}
+
+// openMessages fills in the service of messages and lets the domain use it.
+func (s *Server) openMessages(ctx context.Context) error {
+	carriers, err := s.carriers()
+	if err != nil {
+		return err
+	}
+	key, err := s.DB.Secret(ctx, "recipients")
+	if err != nil {
+		return err
+	}
+	s.wake = make(chan struct{}, 1)
+	s.Notify = &notify.Service{
+		Store: store.For[notify.Tx](s.DB), Vault: s.Vault, Key: key, Carriers: carriers, Now: time.Now, Log: s.Log,
+		Origins: func(realm id.ID) []string { return s.originsOf(realm) },
+		Wake: func() {
+			select {
+			case s.wake <- struct{}{}:
+			default:
+			}
+		},
+	}
+	if carriers[notify.Mail] != nil {
+		s.Directory.Outbox = s.Notify
+	}
+	return nil
+}
+
+func (s *Server) sendMessages(ctx context.Context) {
+	(&notify.Worker{Service: s.Notify, Line: store.Mailbag{DB: s.DB}, Wake: s.wake}).Run(ctx)
+}
 
 // captured keeps the messages that a development server caught instead of
 // sending them: the newest few hundred, in memory.
 type captured struct {
 	mu   sync.Mutex
-	list []caught
-}
-
-type caught struct {
-	realm   id.ID
-	message native.Message
+	list []notify.Letter
 }
 
 const maxCaptured = 500
 
-// Send keeps a message; see directory.Outbox.
-func (c *captured) Send(_ context.Context, realm id.ID, m directory.Message) error {
-	c.add(realm, native.Message{Channel: "mail", To: m.To, Subject: m.Subject, Text: m.Text, SentAt: time.Now()})
-	return nil
-}
+var errUnaddressed = errors.New("a message to nobody")
 
-func (c *captured) add(realm id.ID, m native.Message) {
+// Send keeps a message; see notify.Carrier.
+func (c *captured) Send(_ context.Context, l notify.Letter) error {
+	if l.To == "" {
+		return notify.Permanent{Err: errUnaddressed}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.list) == maxCaptured {
 		c.list = slices.Delete(c.list, 0, 1)
 	}
-	c.list = append(c.list, caught{realm, m})
+	l.At = time.Now()
+	c.list = append(c.list, l)
+	return nil
 }
 
-// of gives the messages of a realm, oldest first.
-func (c *captured) of(realm id.ID) []native.Message {
+// letters gives the messages of a realm, oldest first; of every realm for none.
+func (c *captured) letters(realm id.ID) []notify.Letter {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := []native.Message{}
-	for _, m := range c.list {
-		if m.realm == realm {
-			out = append(out, m.message)
+	out := []notify.Letter{}
+	for _, l := range c.list {
+		if realm == id.None || l.Realm == realm {
+			out = append(out, l)
 		}
+	}
+	return out
+}
+
+// of is letters as the native API shows them.
+func (c *captured) of(realm id.ID) []native.Message {
+	out := []native.Message{}
+	for _, l := range c.letters(realm) {
+		out = append(out, native.Message{Channel: string(l.Channel), To: l.To, Subject: l.Subject, Text: l.Text, HTML: l.HTML, SentAt: l.At})
 	}
 	return out
 }

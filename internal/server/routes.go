@@ -24,7 +24,7 @@ func (s *Server) handler() http.Handler {
 			front.Mount(p, h)
 		}
 	}
-	origins := s.origins()
+	origins := s.originsOf
 	a := &auth0.API{
 		Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, Now: time.Now, Origins: origins,
 		Realm: func(r *http.Request) (id.ID, bool) { return s.Realms.At(r.Context(), r.Host) },
@@ -75,7 +75,7 @@ func (s *Server) origins() func(realm id.ID) []string {
 		until   time.Time
 	}
 	var mu sync.Mutex
-	known := map[id.ID]kept{s.home.ID: {s.home.Origins, time.Now().Add(originsLife)}}
+	known := map[id.ID]kept{}
 	return func(i id.ID) []string {
 		mu.Lock()
 		k, ok := known[i]

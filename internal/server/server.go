@@ -16,6 +16,7 @@ import (
 	"guildhall/internal/edge"
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
+	"guildhall/internal/notify"
 	"guildhall/internal/project"
 	"guildhall/internal/realm"
 	"guildhall/internal/session"
@@ -34,6 +35,8 @@ type Server struct {
 	home      realm.Realm // the first realm, which the configured origins belong to
 	listeners []listening
 	messages  *captured
+	wake      chan struct{} // there is a message to send
+	originsOf func(realm id.ID) []string
 
 	metricsListener net.Listener
 	metricsServer   *http.Server
@@ -58,6 +61,7 @@ type Services struct {
 	Realms      *realm.Service
 	Sessions    *session.Service
 	Replays     store.Replays
+	Notify      *notify.Service // of a server only
 }
 
 // NewServices fills in the services on an open database, whose secrets a master
@@ -118,8 +122,9 @@ func (s *Server) start(ctx context.Context) error {
 		return errors.Join(err, db.Close())
 	}
 	s.Services = NewServices(db, key)
-	if s.Dev {
-		s.Directory.Outbox = s.messages
+	s.originsOf = s.origins()
+	if err := s.openMessages(ctx); err != nil {
+		return err
 	}
 	cursors, err := db.Secret(ctx, "cursors")
 	if err != nil {
@@ -268,7 +273,7 @@ func (s *Server) work() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	worker := &erasure.Worker{Purger: s.Purger(), Log: s.Log, Observe: s.metrics.batch}
-	for _, run := range []func(context.Context){worker.Run, s.prepareKeys, s.sweep} {
+	for _, run := range []func(context.Context){worker.Run, s.prepareKeys, s.sweep, s.sendMessages} {
 		s.wait.Add(1)
 		go func() {
 			defer s.wait.Done()
