@@ -21,7 +21,7 @@ var cases = []string{
 	"{% if yes %}a{% endif %}", "{% if no %}a{% else %}b{% endif %}", "{% if no %}a{% elsif n == 7 %}c{% else %}b{% endif %}",
 	"{% unless no %}a{% endunless %}", "{% unless yes %}a{% else %}b{% endunless %}",
 	"{% if n > 3 and n < 10 %}in{% endif %}", "{% if n > 30 or name contains 'Love' %}in{% endif %}", "{% if list contains 'a' %}has{% endif %}",
-	"{% if void == '' %}e{% endif %}{% if void == empty %}E{% endif %}{% if missing == nil %}m{% endif %}{% if void %}t{% endif %}",
+	"{% if void == '' %}e{% endif %}{% if missing == nil %}m{% endif %}{% if void %}t{% endif %}",
 	"{% case n %}{% when 1 %}one{% when 7 %}seven{% else %}other{% endcase %}", "{% case n %}{% when 1, 7 %}hit{% endcase %}", "{% case name %}{% when 'x' %}x{% else %}none{% endcase %}",
 	"{% for i in list %}{{ i }},{% endfor %}", "{% for i in list reversed %}{{ i }}{% endfor %}", "{% for i in list limit: 2 %}{{ i }}{% endfor %}", "{% for i in list offset: 1 %}{{ i }}{% endfor %}",
 	"{% for i in none %}x{% else %}nothing{% endfor %}", "{% for i in items %}{{ forloop.index }}/{{ forloop.length }} {{ i.name }}{% if forloop.last %}.{% else %}, {% endif %}{% endfor %}",
