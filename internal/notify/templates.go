@@ -199,7 +199,7 @@ func (s *Service) SendTest(ctx context.Context, by access.Actor, d Draft, to str
 		return l, ErrNoChannel
 	}
 	// It is counted like every other message, so that it cannot be used to flood anybody.
-	counted := Entry{Organization: d.Organization, Kind: d.Kind, Channel: l.Channel, Recipient: s.recipient(by.Realm, to), State: Sent, RunAt: l.At, SentAt: l.At, Until: l.At}
+	counted := Entry{Organization: d.Organization, Kind: d.Kind, Channel: l.Channel, Recipient: s.recipient(by.Realm, to), Sealed: []byte{}, State: Sent, RunAt: l.At, SentAt: l.At, Until: l.At}
 	err = s.Store.Update(ctx, by.Realm, func(tx Tx) error {
 		if err := s.allow(ctx, tx, counted, l.At); err != nil {
 			return err
