@@ -67,7 +67,7 @@ func open(t *testing.T, address string) *desk {
 	w := storetest.Open(t, address)
 	d := &desk{World: w, post: &post{}}
 	d.Service = &notify.Service{
-		Store: store.For[notify.Tx](w.DB), Vault: newBox(), Key: []byte("key"), Now: w.Clock.Now, Log: slog.New(slog.DiscardHandler),
+		Store: store.For[notify.Tx](w.DB), Vault: w.Vault, Key: []byte("key"), Now: w.Clock.Now, Log: slog.New(slog.DiscardHandler),
 		Origins:  func(id.ID) []string { return []string{origin} },
 		Carriers: map[notify.Channel]notify.Carrier{notify.Mail: d.post, notify.Text: d.post},
 	}
