@@ -67,13 +67,14 @@ type Services struct {
 // NewServices fills in the services on an open database, whose secrets a master
 // key opens.
 func NewServices(db *store.DB, key vault.Master) Services {
+	sealed := &vault.Service{Store: store.For[vault.Tx](db), Master: key, Now: time.Now}
 	return Services{
 		DB:          db,
 		Directory:   &directory.Service{Store: store.For[directory.Tx](db), Now: time.Now},
 		Projects:    &project.Service{Store: store.For[project.Tx](db), Now: time.Now},
 		Credentials: &credential.Service{Store: store.For[credential.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now, Hasher: credential.NewHasher()},
-		Tokens:      &token.Service{Store: store.SigningKeys{DB: db}, Now: time.Now},
-		Vault:       &vault.Service{Store: store.For[vault.Tx](db), Master: key, Now: time.Now},
+		Tokens:      &token.Service{Store: store.SigningKeys{DB: db}, Vault: sealed, Now: time.Now},
+		Vault:       sealed,
 		Erasure:     &erasure.Service{Store: store.For[erasure.Tx](db), Now: time.Now},
 		Realms:      &realm.Service{Store: store.Realms{DB: db}, APIs: apis()},
 		Sessions:    &session.Service{Store: store.For[session.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now},
@@ -273,7 +274,7 @@ func (s *Server) work() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	worker := &erasure.Worker{Purger: s.Purger(), Log: s.Log, Observe: s.metrics.batch}
-	for _, run := range []func(context.Context){worker.Run, s.prepareKeys, s.sweep, s.sendMessages} {
+	for _, run := range []func(context.Context){worker.Run, s.keepKeys, s.sweep, s.sendMessages} {
 		s.wait.Add(1)
 		go func() {
 			defer s.wait.Done()
@@ -282,11 +283,43 @@ func (s *Server) work() {
 	}
 }
 
-// prepareKeys makes the signing keys of every realm, which takes too long to be
-// done before the first answer.
-func (s *Server) prepareKeys(ctx context.Context) {
+// keepEvery is how often is looked what signing keys there are to be.
+const keepEvery = time.Minute
+
+// keepKeys makes the signing keys of every realm, which takes too long to be done
+// before the first answer, and rotates them when they are due.
+func (s *Server) keepKeys(ctx context.Context) {
 	if err := s.Tokens.Prepare(ctx, s.home.ID); err != nil && ctx.Err() == nil {
 		s.Log.Error("prepare signing keys", "error", err)
+	}
+	tick := time.NewTicker(keepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := s.eachRealm(ctx, func(r id.ID) error { return s.Tokens.Keep(ctx, r) })
+		if err != nil && ctx.Err() == nil {
+			s.Log.Error("keep signing keys", "error", err)
+		}
+	}
+}
+
+// eachRealm calls do for every realm.
+func (s Services) eachRealm(ctx context.Context, do func(realm id.ID) error) error {
+	for after := id.None; ; {
+		realms, err := s.Realms.Store.Realms(ctx, after, 100)
+		if err != nil || len(realms) == 0 {
+			return err
+		}
+		for _, r := range realms {
+			if err := do(r.ID); err != nil {
+				return err
+			}
+			after = r.ID
+		}
 	}
 }
 

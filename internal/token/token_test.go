@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"guildhall/internal/fault"
+	"guildhall/internal/store"
 	"guildhall/internal/store/storetest"
 	"guildhall/internal/token"
 )
@@ -299,36 +300,35 @@ func TestEachKeyHasItsAlgorithm(t *testing.T) {
 		t.Fatal(err)
 	}
 	kids, private := map[string]string{}, map[string]any{}
-	rows, err := w.Raw.Query("SELECT algorithm, kid, private_key FROM signing_keys")
+	keys, err := store.SigningKeys{DB: w.DB}.SigningKeys(ctx, w.Realm.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var algorithm, kid string
-		var der []byte
-		if err := rows.Scan(&algorithm, &kid, &der); err != nil {
+	for _, k := range keys {
+		der, err := w.Vault.Open(ctx, w.Realm.ID, 0, "signing key "+k.KID, k.Sealed)
+		if err != nil {
 			t.Fatal(err)
 		}
-		kids[algorithm] = kid
-		if private[algorithm], err = x509.ParsePKCS8PrivateKey(der); err != nil {
+		name := string(k.Use) + " " + k.Algorithm
+		kids[name] = k.KID
+		if private[name], err = x509.ParsePKCS8PrivateKey(der); err != nil {
 			t.Fatal(err)
 		}
 	}
 	byRSA := func(input []byte) []byte {
 		sum := sha256.Sum256(input)
-		sig, err := rsa.SignPKCS1v15(rand.Reader, private["RS256"].(*rsa.PrivateKey), crypto.SHA256, sum[:])
+		sig, err := rsa.SignPKCS1v15(rand.Reader, private["token RS256"].(*rsa.PrivateKey), crypto.SHA256, sum[:])
 		if err != nil {
 			t.Fatal(err)
 		}
 		return sig
 	}
 	claims := map[string]any{"exp": time.Now().Add(time.Hour).Unix()}
-	if _, err := w.Tokens.Verify(ctx, forged(map[string]any{"alg": "RS256", "kid": kids["RS256"]}, claims, byRSA)); err != nil {
+	if _, err := w.Tokens.Verify(ctx, forged(map[string]any{"alg": "RS256", "kid": kids["token RS256"]}, claims, byRSA)); err != nil {
 		t.Errorf("RS256 by the RS256 key: %v", err)
 	}
-	refused(t, w, "RS256 by the RS256 key under the kid of the other", forged(map[string]any{"alg": "RS256", "kid": kids["ES256"]}, claims, byRSA))
-	refused(t, w, "ES256 under the kid of the RS256 key", forged(map[string]any{"alg": "ES256", "kid": kids["RS256"]}, claims, byECDSA(private["ES256"].(*ecdsa.PrivateKey))))
+	refused(t, w, "RS256 by the RS256 key under the kid of the other", forged(map[string]any{"alg": "RS256", "kid": kids["token ES256"]}, claims, byRSA))
+	refused(t, w, "ES256 under the kid of the RS256 key", forged(map[string]any{"alg": "ES256", "kid": kids["token RS256"]}, claims, byECDSA(private["token ES256"].(*ecdsa.PrivateKey))))
 	sign, err := w.Tokens.Signer(ctx, w.Realm.ID, "JWT")
 	if err != nil {
 		t.Fatal(err)

@@ -59,17 +59,18 @@ func On(t testing.TB, address string) *Rig {
 	ctx, stop := context.WithCancel(context.Background())
 	stopped := make(chan struct{})
 
+	sealed := &vault.Service{Store: store.For[vault.Tx](db), Master: storetest.Master(t, address), Now: time.Now}
 	r := &Rig{
 		DB:          db,
 		Directory:   &directory.Service{Store: store.For[directory.Tx](db), Now: time.Now},
 		Projects:    &project.Service{Store: store.For[project.Tx](db), Now: time.Now},
 		Credentials: &credential.Service{Store: store.For[credential.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now, Hasher: credential.NewHasher()},
-		Tokens:      &token.Service{Store: store.SigningKeys{DB: db}, Now: time.Now},
+		Tokens:      &token.Service{Store: store.SigningKeys{DB: db}, Vault: sealed, Now: time.Now},
 		Erasure:     &erasure.Service{Store: store.For[erasure.Tx](db), Now: time.Now},
 		Realms:      &realm.Service{Store: store.Realms{DB: db}},
 		Sessions:    &session.Service{Store: store.For[session.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now, Key: []byte("a key for the refresh tokens of tests")},
 		Replays:     store.Replays{DB: db},
-		Vault:       &vault.Service{Store: store.For[vault.Tx](db), Master: storetest.Master(t, address), Now: time.Now},
+		Vault:       sealed,
 		Edge:        &edge.Edge{Log: log, Cursors: &edge.Cursors{Key: []byte("a key for the cursors of tests")}},
 	}
 	r.Purger = store.Purger{DB: db, Signer: func(ctx context.Context, i id.ID) (func([]byte) (string, error), error) {

@@ -388,18 +388,6 @@ CREATE TABLE integrated_accounts (
 );
 CREATE INDEX integrated_accounts_organization ON integrated_accounts (organization_id, id);
 
-CREATE TABLE signing_keys (
-  id BIGINT PRIMARY KEY,
-  realm_id BIGINT NOT NULL,
-  algorithm TEXT NOT NULL,
-  kid TEXT NOT NULL,
-  private_key BLOB NOT NULL,
-  created_at BIGINT NOT NULL,
-  retired_at BIGINT NOT NULL
-);
-CREATE UNIQUE INDEX signing_keys_kid ON signing_keys (kid);
-CREATE INDEX signing_keys_realm ON signing_keys (realm_id, id);
-
 CREATE TABLE events (
   id BIGINT PRIMARY KEY,
   realm_id BIGINT NOT NULL,

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"guildhall/internal/directory"
+	"guildhall/internal/event"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
 	"guildhall/internal/store"
@@ -210,9 +211,14 @@ func firstTimes(t *testing.T, address string) {
 		return err
 	}), nil)
 	winners(t, together(processes, func(n int) error {
-		k, err := store.SigningKeys{DB: open[n]}.AddSigningKey(ctx, token.Key{Realm: realm, Algorithm: "ES256", KID: fmt.Sprintf("kid %d", n), Private: []byte{1}})
-		kids[n] = k.KID
-		return err
+		kids[n] = fmt.Sprintf("kid %d", n)
+		return store.SigningKeys{DB: open[n]}.ChangeSigningKeys(ctx, realm, func(keys []token.Key) ([]token.Key, []event.Event, error) {
+			if len(keys) > 0 {
+				kids[n] = keys[0].KID
+				return nil, nil, nil
+			}
+			return []token.Key{{Use: token.Tokens, Algorithm: "ES256", KID: kids[n], Public: []byte{1}}}, nil, nil
+		})
 	}), nil)
 	if len(secrets[0]) != 32 || len(slices.Compact(secrets)) != 1 || len(slices.Compact(kids)) != 1 {
 		t.Errorf("processes disagree: %q, %q", secrets, kids)
