@@ -3,6 +3,7 @@ module guildhall
 go 1.26.0
 
 require (
+	filippo.io/age v1.3.2
 	github.com/alecthomas/kong v1.17.0
 	github.com/danielgtaylor/huma/v2 v2.39.0
 	github.com/envoyproxy/protoc-gen-validate v1.3.3
@@ -24,6 +25,7 @@ require (
 
 require (
 	github.com/a-h/templ v0.3.1020 // indirect
+	filippo.io/hpke v0.4.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/ccojocar/zxcvbn-go v1.0.4 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect

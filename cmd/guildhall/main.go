@@ -38,6 +38,8 @@ type commands struct {
 	Key          keyCommand          `cmd:"" help:"Make credentials for programs."`
 	Realm        realmCommand        `cmd:"" help:"List realms, name them, say where they are reached and how deletions are by default."`
 	Organization organizationCommand `cmd:"" help:"Delete organizations, undo it, watch it, hold it back."`
+	Export       exportCommand       `cmd:"" help:"Write an organization into an archive."`
+	Import       importCommand       `cmd:"" help:"Make an organization of an archive."`
 	Verify       verifyCommand       `cmd:"" help:"Check the receipt of a deletion and say what it proves. Needs no server."`
 	Ledger       ledgerCommand       `cmd:"" help:"Export the ledger of receipts, check it, and apply it after a restore from backup."`
 	Doctor       doctorCommand       `cmd:"" help:"Search every table for what must not be there: rows whose owner is gone, traces of the erased, a broken ledger."`

@@ -31,6 +31,7 @@ const longestGrace = 365 * 24 * time.Hour
 
 type organizationDelete struct {
 	placeFlags
+	archiveFlags
 	Organization string        `arg:"" help:"Slug or id of the organization." placeholder:"ID|SLUG"`
 	Users        string        `help:"What becomes of the users at home in it: detach hands them to the realm, erase ends them. Guests are kept in either case." enum:"erase,detach" default:"detach"`
 	Grace        time.Duration `help:"How long it can be undone before anything is removed; 0s purges at once, at most 8760h." default:"168h"`
@@ -38,6 +39,7 @@ type organizationDelete struct {
 	DryRun       bool          `help:"Print what would happen, with a fingerprint of this moment, and change nothing."`
 	ListStranded bool          `help:"With --dry-run: list the users who are kept and would be in no organization any more."`
 	Fingerprint  string        `help:"Refuse when anything in the organization changed since the preview with this fingerprint." placeholder:"F"`
+	Export       string        `help:"Export the organization into this new file first; nothing is deleted before it is complete, or when anything changed since." placeholder:"FILE"`
 	Yes          bool          `help:"Do not ask for the name of the organization."`
 }
 
@@ -87,6 +89,11 @@ func (c *organizationDelete) Run(p *program) error {
 			c.Fingerprint = preview.Fingerprint
 		}
 	}
+	if c.Export != "" {
+		if err := c.exportFirst(p, w, o); err != nil {
+			return err
+		}
+	}
 	d, err := w.Directory.DeleteOrganization(p.Context, w.by, o.ID, erasure.Options{
 		Users: erasure.Users(c.Users), Grace: c.Grace, Reason: c.Reason, Fingerprint: c.Fingerprint,
 	})
@@ -101,6 +108,23 @@ func (c *organizationDelete) Run(p *program) error {
 	}
 	_, err = fmt.Fprintf(p.Out, "The server purges it now; to see how far it is, or to purge without a server: guildhall organization watch %s\n", name)
 	return err
+}
+
+// exportFirst lets the deletion take exactly what is in the export.
+func (c *organizationDelete) exportFirst(p *program, w *place, o directory.Organization) error {
+	opts, err := c.options()
+	if err != nil {
+		return err
+	}
+	e, err := w.exportTo(p.Context, o, opts, c.Export)
+	if err != nil {
+		return fmt.Errorf("the export is not complete, so nothing was deleted: %w", err)
+	}
+	if err := changedSince(c.Fingerprint, e); err != nil {
+		return err
+	}
+	c.Fingerprint = e.Fingerprint
+	return told(p.Out, e, c.Export)
 }
 
 // confirm shows what will happen and asks for the name.

@@ -22,6 +22,8 @@ const (
 	OrganizationCreate Permission = "organization:create"
 	OrganizationWrite  Permission = "organization:write"
 	OrganizationDelete Permission = "organization:delete"
+	OrganizationExport Permission = "organization:export"
+	OrganizationImport Permission = "organization:import"
 
 	UserRead   Permission = "user:read"
 	UserCreate Permission = "user:create"
@@ -64,6 +66,10 @@ const (
 	SessionRead  Permission = "session:read"
 	SessionWrite Permission = "session:write"
 
+	// CredentialTransfer allows hashes of passwords, keys and client secrets to be
+	// put into an export, or taken from an archive.
+	CredentialTransfer Permission = "credential:transfer"
+
 	EventRead Permission = "event:read"
 
 	HoldRead  Permission = "hold:read"
@@ -75,6 +81,7 @@ func All() []Permission {
 	return []Permission{
 		RealmRead, RealmWrite, RealmDelete,
 		OrganizationRead, OrganizationCreate, OrganizationWrite, OrganizationDelete,
+		OrganizationExport, OrganizationImport, CredentialTransfer,
 		UserRead, UserCreate, UserWrite, UserDelete,
 		MemberRead, MemberCreate, MemberWrite, MemberDelete,
 		RoleRead, RoleWrite, RoleDelete, RoleAssign,

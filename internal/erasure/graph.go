@@ -105,6 +105,7 @@ var Graph = []Edge{
 	{id.Event, "events", "organization_id", id.Organization, Redact, "", ""},
 	{id.Hold, "holds", "organization_id", id.Organization, Redact, "", ""},
 	{id.Deletion, "deletions", "organization_id", id.Organization, Redact, "", ""},
+	{id.Import, "imports", "organization_id", id.Organization, Redact, "", ""},
 
 	// What a user owns or is referred to by, when it ends by itself.
 	{id.Message, "messages", "user_id", id.User, Remove, "", ""},

@@ -86,6 +86,7 @@ const (
 	SignOut           Kind = 44
 	Challenge         Kind = 50
 	Identity          Kind = 51
+	Import            Kind = 90
 	BulkDeletion      Kind = 60
 	Message           Kind = 70
 	MessageTemplate   Kind = 71
@@ -99,7 +100,7 @@ var kindNames = map[Kind]string{
 	SigningKey: "signing_key", Connection: "connection", Session: "session", Origin: "origin", Email: "email", Permission: "permission",
 	Hold: "hold", Keyset: "keyset", Receipt: "receipt", Grant: "token_grant", AccessToken: "access_token", Authorization: "authorization", Consent: "consent",
 	SignOut: "sign_out", BulkDeletion: "bulk_deletion",
-	Message: "message", MessageTemplate: "message_template", Challenge: "challenge", Identity: "identity",
+	Message: "message", MessageTemplate: "message_template", Challenge: "challenge", Identity: "identity", Import: "import",
 }
 
 // String is the name of the kind in events, counts and receipts.

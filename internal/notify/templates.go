@@ -125,6 +125,9 @@ func ofKind(t Template) []query.Condition {
 }
 
 // check asks whether each part is a template and of a size that mail bears.
+// Check validates what every template must keep to, whoever wrote it.
+func (t Template) Check() error { return t.check() }
+
 func (t Template) check() error {
 	for _, part := range []struct {
 		name, source string

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"guildhall/internal/archive"
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
@@ -62,6 +63,7 @@ type Services struct {
 	Sessions    *session.Service
 	Replays     store.Replays
 	Notify      *notify.Service // of a server only
+	Archives    *archive.Service
 }
 
 // NewServices fills in the services on an open database, whose secrets a master
@@ -79,6 +81,7 @@ func NewServices(db *store.DB, key vault.Master) Services {
 		Realms:      &realm.Service{Store: store.Realms{DB: db}, APIs: apis()},
 		Sessions:    &session.Service{Store: store.For[session.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now},
 		Replays:     store.Replays{DB: db},
+		Archives:    &archive.Service{Store: store.Archives{DB: db}},
 	}
 }
 

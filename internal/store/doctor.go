@@ -30,7 +30,7 @@ var targets = map[string]string{
 }
 
 // memories are the tables whose rows tell of what is gone: only their realm has to exist.
-var memories = map[string]bool{"deletions": true, "holds": true, "events": true, "receipts": true, "tombstones": true, "jobs": true}
+var memories = map[string]bool{"deletions": true, "holds": true, "events": true, "receipts": true, "tombstones": true, "jobs": true, "imports": true}
 
 // A suspicion is a condition on a table that no row may meet.
 type suspicion struct{ table, what, where string }

@@ -237,7 +237,7 @@ func (tx *Tx) strip(ctx context.Context, d *erasure.Deletion, e erasure.Edge, li
 }
 
 // personal is where rows that stay may speak of people.
-var personal = map[string]string{"events": "data", "holds": "reason", "deletions": "reason"}
+var personal = map[string]string{"events": "data", "holds": "reason", "deletions": "reason", "imports": "report"}
 
 // effectOf is the statement of an effect, up to its WHERE.
 func effectOf(e erasure.Edge) string {

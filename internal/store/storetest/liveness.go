@@ -15,7 +15,7 @@ import (
 
 // unseen are tables of the graph that hold no objects of their own: nobody can
 // get one, dead or alive.
-var unseen = []string{"events"}
+var unseen = []string{"events", "imports"}
 
 // liveness walks the graph: an object must be out of reach in the moment its
 // owner is deleted, long before the purge, and in reach all the time when it is

@@ -95,7 +95,7 @@ func (w *World) homes(t TB) {
 }
 
 // personal is where rows that stay may speak of who is gone.
-var personal = map[string]string{"events": "data", "holds": "reason", "deletions": "reason"}
+var personal = map[string]string{"events": "data", "holds": "reason", "deletions": "reason", "imports": "report"}
 
 // orphans reports rows that an edge should have taken, and counts the others.
 func (w *World) orphans(t TB, e erasure.Edge) int {

@@ -1,0 +1,47 @@
+package archive
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"guildhall/internal/id"
+)
+
+// origins remembers for a moment where the organizations of a realm came from, so
+// that a mistyped id costs no look into the database.
+type origins struct {
+	mu sync.Mutex
+	by map[id.ID]remembered
+}
+
+type remembered struct {
+	from  []id.ID
+	until time.Time
+}
+
+const (
+	remember    = 2 * time.Second
+	mostOrigins = 1000 // realms remembered at once
+)
+
+func (o *origins) of(ctx context.Context, store Store, realm id.ID) ([]id.ID, error) {
+	now := time.Now()
+	o.mu.Lock()
+	known, ok := o.by[realm]
+	o.mu.Unlock()
+	if ok && now.Before(known.until) {
+		return known.from, nil
+	}
+	from, err := store.Origins(ctx, realm)
+	if err != nil {
+		return nil, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.by == nil || len(o.by) >= mostOrigins {
+		o.by = map[id.ID]remembered{}
+	}
+	o.by[realm] = remembered{from, now.Add(remember)}
+	return from, nil
+}
