@@ -124,10 +124,10 @@ func ofKind(t Template) []query.Condition {
 	return []query.Condition{query.Is("organization_id", t.Organization), query.Is("kind", string(t.Kind)), query.Is("locale", t.Locale)}
 }
 
-// check asks whether each part is a template and of a size that mail bears.
 // Check validates what every template must keep to, whoever wrote it.
 func (t Template) Check() error { return t.check() }
 
+// check asks whether each part is a template and of a size that mail bears.
 func (t Template) check() error {
 	for _, part := range []struct {
 		name, source string
