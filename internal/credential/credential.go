@@ -94,8 +94,10 @@ var (
 // whose owners, up to the realm, are alive and active at this moment.
 type Finder interface {
 	LiveKey(ctx context.Context, hash string) (realm id.ID, k Key, err error)
-	LiveKeyByID(ctx context.Context, realm, i id.ID) (Key, error)
-	LiveApplication(ctx context.Context, clientID string) (realm id.ID, a Application, err error)
+	// The next two are for what came of the credential at a moment: it is dead when
+	// an owner was restored since.
+	LiveKeyByID(ctx context.Context, realm, i id.ID, at time.Time) (Key, error)
+	LiveApplication(ctx context.Context, clientID string, at time.Time) (realm id.ID, a Application, err error)
 }
 
 // Tx is what this package asks of a transaction on one realm.
@@ -133,8 +135,8 @@ func (s *Service) Key(ctx context.Context, secret, scheme string) (Principal, er
 
 // LiveKey gives the principal of a key with which a token was made that is presented
 // now: whoever may not use the key any more may not use what came of it either.
-func (s *Service) LiveKey(ctx context.Context, realm, i id.ID, scheme string) (Principal, error) {
-	k, err := s.Finder.LiveKeyByID(ctx, realm, i)
+func (s *Service) LiveKey(ctx context.Context, realm, i id.ID, scheme string, issued time.Time) (Principal, error) {
+	k, err := s.Finder.LiveKeyByID(ctx, realm, i, issued)
 	if err != nil {
 		return Principal{}, unknown(err, ErrKeyNotFound)
 	}
@@ -158,7 +160,7 @@ func (s *Service) keyPrincipal(realm id.ID, k Key, scheme string) (Principal, er
 // Client gives the principal of a client id and its secret. An unknown client
 // takes as long as a wrong secret.
 func (s *Service) Client(ctx context.Context, clientID, secret, scheme string) (Principal, error) {
-	realm, a, err := s.Finder.LiveApplication(ctx, clientID)
+	realm, a, err := s.Finder.LiveApplication(ctx, clientID, s.Now())
 	if err != nil {
 		_ = subtle.ConstantTimeCompare([]byte(Hash(secret)), []byte(Hash(clientID)))
 		return Principal{}, unknown(err, ErrApplicationNotFound)
@@ -169,10 +171,16 @@ func (s *Service) Client(ctx context.Context, clientID, secret, scheme string) (
 	return clientPrincipal(realm, a, scheme)
 }
 
-// LiveClient gives the principal of a client whose token was verified already:
-// it says whether the client is still alive and what it may do now.
+// LiveClient gives the principal of a client without its secret.
 func (s *Service) LiveClient(ctx context.Context, clientID, scheme string) (Principal, error) {
-	realm, a, err := s.Finder.LiveApplication(ctx, clientID)
+	return s.ClientSince(ctx, clientID, scheme, s.Now())
+}
+
+// ClientSince gives the principal of a client whose token was verified already:
+// it says whether the client is still alive and what it may do now. A token that
+// was issued before an owner was deleted and restored is dead.
+func (s *Service) ClientSince(ctx context.Context, clientID, scheme string, issued time.Time) (Principal, error) {
+	realm, a, err := s.Finder.LiveApplication(ctx, clientID, issued)
 	if err != nil {
 		return Principal{}, unknown(err, ErrApplicationNotFound)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -102,7 +103,7 @@ func (h *handler) answer(header http.Header, c *Call) (reply Reply, err error) {
 		if err := h.dialect.Admit(c.Actor, c.Route); err != nil {
 			return reply, err
 		}
-		if p := c.Route.Permission; p != "" && !c.Actor.CanSomewhere(p) {
+		if p := c.Route.Permission; p != "" && !c.Actor.CanSomewhere(p) && !slices.ContainsFunc(c.Route.Or, c.Actor.CanSomewhere) {
 			return reply, access.ErrPermissionMissing.With(p)
 		}
 	}

@@ -22,6 +22,9 @@ type Route struct {
 	// Permission is what the operation needs in the domain. The service checks
 	// it on the very object; here it is checked that the caller has it at all.
 	Permission access.Permission
+	// Or are permissions that do instead of Permission: what is to be seen through
+	// the operation is of several kinds, and the service looks which.
+	Or []access.Permission
 	// Scopes are the dialect's own words, of which the caller's claims must
 	// hold one; see Dialect.Admit.
 	Scopes []string

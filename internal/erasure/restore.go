@@ -31,6 +31,7 @@ type Conflict struct {
 var (
 	ErrConflicts = fault.New(fault.Conflict, "restore_conflicts", "", "names were taken meanwhile; choose others") // detail: []Conflict
 	ErrPurging   = fault.New(fault.Precondition, "purge_has_begun", "", "the purge has begun; it cannot be undone any more")
+	ErrHomeGone  = fault.New(fault.Precondition, "home_is_gone", "", "the organization that owned the user is deleted: restore it first, as long as that can be done")
 	ErrOver      = fault.New(fault.Precondition, "deletion_is_over", "", "the deletion was completed or undone already")
 )
 

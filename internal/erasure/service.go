@@ -2,6 +2,7 @@ package erasure
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"guildhall/internal/access"
@@ -68,25 +69,49 @@ func (s *Service) Deletion(ctx context.Context, by access.Actor, i id.ID) (d Del
 // allowed turns err into what the actor may know of a deletion.
 func allowed(by access.Actor, d Deletion, err error) error {
 	switch {
-	case !by.CanSomewhere(access.OrganizationDelete):
+	case !slices.ContainsFunc(watchable, func(k id.Kind) bool { return by.CanSomewhere(permission(k)) }):
 		return access.ErrPermissionMissing.With(access.OrganizationDelete)
 	case err != nil:
 		return err
-	case !by.Can(access.OrganizationDelete, owners(d.Organization)...):
+	case !by.Can(permission(d.Kind), owners(d.Organization)...):
 		return ErrDeletionNotFound
 	}
 	return nil
 }
 
+// watchable are the kinds whose deletions can be watched.
+var watchable = []id.Kind{id.Organization, id.User, id.Member, id.Realm}
+
+// permission is what watching and undoing the deletion of a kind needs: the same
+// as deleting it.
+func permission(k id.Kind) access.Permission {
+	switch k {
+	case id.User:
+		return access.UserDelete
+	case id.Member:
+		return access.MemberDelete
+	case id.Realm:
+		return access.RealmDelete
+	}
+	return access.OrganizationDelete
+}
+
 // Deletions lists the deletions the actor may see.
 func (s *Service) Deletions(ctx context.Context, by access.Actor, q query.Query) (page query.Page[Deletion], err error) {
-	everywhere, on := by.Reach(access.OrganizationDelete)
-	if !everywhere {
-		if len(on) == 0 {
-			return page, access.ErrPermissionMissing.With(access.OrganizationDelete)
+	var seen []query.Condition
+	for _, k := range watchable {
+		of := query.Is("kind", int64(k))
+		switch everywhere, on := by.Reach(permission(k)); {
+		case everywhere:
+			seen = append(seen, of)
+		case len(on) > 0:
+			seen = append(seen, query.All(of, query.OneOf("organization_id", on)))
 		}
-		q.Where = append([]query.Condition{query.OneOf("organization_id", on)}, q.Where...)
 	}
+	if len(seen) == 0 {
+		return page, access.ErrPermissionMissing.With(access.OrganizationDelete)
+	}
+	q.Where = append([]query.Condition{query.Any(seen...)}, q.Where...)
 	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
 		page, err = tx.Deletions().List(ctx, q)
 		return err

@@ -12,6 +12,7 @@ type party struct {
 	application  string
 	since        string // when the credential was made: what came back later has not made it
 	signedIn     bool   // it comes of signing in: whoever is signed out loses it
+	brief        string // of what is short-lived, when it was made: no restore of anybody brings it back
 }
 
 // alive is the condition that nobody in the party, up to the realm of the row c, is
@@ -20,20 +21,26 @@ type party struct {
 // Optional parts are subqueries for one value: behind an OR, PostgreSQL may answer
 // an EXISTS by reading all rows there are.
 func (p party) alive() string {
-	out := func(table string) string {
-		if !p.signedIn {
+	back := func(table string) string {
+		if p.brief == "" {
 			return ""
 		}
-		return " AND " + table + ".signed_out_at < " + p.since
+		return " AND " + table + ".restored_at < " + p.brief
 	}
-	all := []string{"EXISTS (SELECT 1 FROM realms AS r WHERE r.id = c.realm_id AND r.deleted_at = 0" + out("r") + ")"}
+	out := func(table string) string {
+		if !p.signedIn {
+			return back(table)
+		}
+		return back(table) + " AND " + table + ".signed_out_at < " + p.since
+	}
+	all := []string{"EXISTS (SELECT 1 FROM realms AS r WHERE r.id = c.realm_id AND r.deleted_at = 0 AND r.revived_at < " + p.since + out("r") + ")"}
 	if p.organization != "" {
 		all = append(all, "("+p.organization+" = 0 OR (SELECT 1 FROM organizations AS o WHERE o.id = "+p.organization+
 			" AND o.deleted_at = 0 AND o.state = 'active' AND o.revived_at < "+p.since+out("o")+") = 1)")
 	}
 	if p.home != "" { // which may be gone if it left its users to the realm
 		all = append(all, "("+p.home+" = 0 OR (SELECT 1 FROM organizations AS o WHERE o.id = "+p.home+
-			" AND (o.deleted_at = 0 AND o.state = 'active' OR o.deleted_at <> 0 AND o.users_fate = 'detach') AND o.revived_at < "+p.since+") = 1)")
+			" AND (o.deleted_at = 0 AND o.state = 'active' OR o.deleted_at <> 0 AND o.users_fate = 'detach') AND o.revived_at < "+p.since+back("o")+") = 1)")
 	}
 	if p.user != "" {
 		all = append(all, "("+p.user+" = 0 OR (SELECT 1 FROM users AS u WHERE u.id = "+p.user+
@@ -41,12 +48,12 @@ func (p party) alive() string {
 	}
 	if p.user != "" && p.organization != "" {
 		all = append(all, "("+p.user+" = 0 OR "+p.organization+" = 0 OR (SELECT 1 FROM members AS m WHERE m.user_id = "+p.user+
-			" AND m.organization_id = "+p.organization+" AND m.state = 'active' AND m.created_at <= "+p.since+out("m")+") = 1)")
+			" AND m.organization_id = "+p.organization+" AND m.deleted_at = 0 AND m.state = 'active' AND m.created_at <= "+p.since+out("m")+") = 1)")
 	}
 	if p.application != "" {
 		all = append(all, "("+p.application+" = 0 OR (SELECT 1 FROM applications AS a WHERE a.id = "+p.application+" AND NOT a.disabled"+
 			" AND (a.organization_id = 0 OR (SELECT 1 FROM organizations AS o WHERE o.id = a.organization_id"+
-			" AND o.deleted_at = 0 AND o.state = 'active' AND o.revived_at < a.created_at) = 1)) = 1)")
+			" AND o.deleted_at = 0 AND o.state = 'active' AND o.revived_at < a.created_at"+back("o")+") = 1)) = 1)")
 	}
 	return strings.Join(all, " AND ")
 }
@@ -61,11 +68,18 @@ var (
 	userParty        = party{user: "c.user_id", since: "c.created_at"}
 	applicationParty = party{organization: "c.organization_id", since: "c.created_at"}
 	sessionParty     = party{
-		organization: "c.organization_id", user: "c.user_id", home: "c.home_id", application: "c.application", since: "c.created_at", signedIn: true,
+		organization: "c.organization_id", user: "c.user_id", home: "c.home_id", application: "c.application", since: "c.created_at", signedIn: true, brief: "c.created_at",
 	}
 	// An application that acts for itself is signed in by nobody.
-	clientParty = party{organization: "c.organization_id", application: "c.application", since: "c.created_at"}
+	clientParty = party{organization: "c.organization_id", application: "c.application", since: "c.created_at", brief: "c.created_at"}
 )
+
+// issued is the party with which a self-contained token is presented now that was
+// issued at a moment, an argument of the statement.
+func (p party) issued(at string) party {
+	p.brief = at
+	return p
+}
 
 // sessionOpen says that a session has not ended; $1 is now.
 func sessionOpen(session string) string {

@@ -106,8 +106,8 @@ func (tx *Tx) Revive(ctx context.Context, d erasure.Deletion, r erasure.Renames)
 	if d.Kind == id.Organization {
 		fate = ", users_fate = ''"
 	}
-	n, err := affected(tx.q.exec(ctx, "UPDATE "+table+" SET deleted_at = 0, revived_at = $1"+fate+" WHERE realm_id = $2 AND id = $3 AND deleted_at <> 0",
-		[]any{revived, int64(tx.realm), int64(d.Subject)}))
+	n, err := affected(tx.q.exec(ctx, "UPDATE "+table+" SET deleted_at = 0, revived_at = $1, restored_at = $4"+fate+" WHERE realm_id = $2 AND id = $3 AND deleted_at <> 0",
+		[]any{revived, int64(tx.realm), int64(d.Subject), micros(tx.now)}))
 	if err != nil {
 		return tx.raced(err)
 	}
@@ -143,13 +143,28 @@ func (tx *Tx) reviveOrganization(ctx context.Context, d erasure.Deletion, r eras
 	if err := tx.conflicts(ctx, "organizations", "deleted_at = 0 AND realm_id = $2", int64(tx.realm), names); err != nil {
 		return err
 	}
+	// A domain that was free meanwhile is proved anew: somebody else may have it.
+	if _, err := tx.q.exec(ctx, "UPDATE domains SET verified = $1, version = version + 1 WHERE realm_id = $2 AND organization_id = $3 AND verified AND NOT reserved",
+		[]any{false, int64(tx.realm), int64(d.Subject)}); err != nil {
+		return err
+	}
 	return graves.Update(ctx, &o)
 }
 
 func (tx *Tx) reviveUser(ctx context.Context, d erasure.Deletion, r erasure.Renames) error {
 	graves := objects[directory.User]{deadUsers, tx}
 	u, err := graves.Lock(ctx, d.Subject)
-	if err != nil {
+	switch {
+	case errors.Is(err, directory.ErrUserNotFound) && d.Organization != id.None:
+		return erasure.ErrHomeGone // whose purge took the user along
+	case err != nil:
+		return err
+	}
+	var one int
+	err = scanOne(ctx, tx.q, "SELECT 1 FROM organizations WHERE id = $1 AND deleted_at <> 0 AND users_fate = 'erase'", []any{int64(d.Organization)}, &one)
+	if err == nil {
+		return erasure.ErrHomeGone
+	} else if !errors.Is(err, errNoRow) {
 		return err
 	}
 	if u.Home != id.None {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"guildhall/internal/credential"
 	"guildhall/internal/id"
@@ -16,8 +17,13 @@ var liveKeys = sync.OnceValue(func() string {
 	return " FROM api_keys AS c WHERE " + keyParty.alive() + " AND " + userParty.alive()
 })
 
+// issuedKeys is liveKeys for a token that was issued at $3, or, for liveApplications, at $2.
+var issuedKeys = sync.OnceValue(func() string {
+	return " FROM api_keys AS c WHERE " + keyParty.issued("$3").alive() + " AND " + userParty.issued("$3").alive()
+})
+
 var liveApplications = sync.OnceValue(func() string {
-	return " FROM applications AS c WHERE " + applicationParty.alive()
+	return " FROM applications AS c WHERE " + applicationParty.issued("$2").alive()
 })
 
 // LiveKey finds a key by the hash of its secret.
@@ -29,21 +35,21 @@ func (f Finder) LiveKey(ctx context.Context, hash string) (realm id.ID, k creden
 	return realm, k, err
 }
 
-// LiveKeyByID finds a key of a realm by its id.
-func (f Finder) LiveKeyByID(ctx context.Context, realm, i id.ID) (k credential.Key, err error) {
-	err = f.one(ctx, "SELECT "+keys.selected()+liveKeys()+" AND c.realm_id = $1 AND c.id = $2", []any{int64(realm), int64(i)}, objects[credential.Key]{t: keys}.destinations(&k))
+// LiveKeyByID finds a key of a realm by its id, for what came of it at a moment.
+func (f Finder) LiveKeyByID(ctx context.Context, realm, i id.ID, at time.Time) (k credential.Key, err error) {
+	err = f.one(ctx, "SELECT "+keys.selected()+issuedKeys()+" AND c.realm_id = $1 AND c.id = $2", []any{int64(realm), int64(i), micros(at)}, objects[credential.Key]{t: keys}.destinations(&k))
 	if errors.Is(err, errNoRow) {
 		err = credential.ErrKeyNotFound
 	}
 	return k, err
 }
 
-// LiveApplication finds an application by its client id.
-func (f Finder) LiveApplication(ctx context.Context, clientID string) (realm id.ID, a credential.Application, err error) {
+// LiveApplication finds an application by its client id, for what came of it at a moment.
+func (f Finder) LiveApplication(ctx context.Context, clientID string, at time.Time) (realm id.ID, a credential.Application, err error) {
 	if !textual(clientID) {
 		return realm, a, credential.ErrApplicationNotFound
 	}
-	err = f.one(ctx, "SELECT realm_id, "+applications.selected()+liveApplications()+" AND c.client_id = $1", []any{clientID}, append([]any{(*int64)(&realm)}, objects[credential.Application]{t: applications}.destinations(&a)...))
+	err = f.one(ctx, "SELECT realm_id, "+applications.selected()+liveApplications()+" AND c.client_id = $1", []any{clientID, micros(at)}, append([]any{(*int64)(&realm)}, objects[credential.Application]{t: applications}.destinations(&a)...))
 	if errors.Is(err, errNoRow) {
 		err = credential.ErrApplicationNotFound
 	}

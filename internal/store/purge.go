@@ -233,6 +233,9 @@ func (tx *Tx) strip(ctx context.Context, d *erasure.Deletion, e erasure.Edge, li
 		return 0, cursor, err
 	}
 	n, err = affected(tx.q.exec(ctx, effectOf(e)+" WHERE "+where, args))
+	if _, ok := tx.db.engine.taken(err); ok {
+		err = errRaced // somebody took a name between the look and the write
+	}
 	return n, cursor, err
 }
 
@@ -249,9 +252,21 @@ func effectOf(e erasure.Edge) string {
 	case erasure.Unlink:
 		return "UPDATE " + e.Table + " SET user_id = 0, home_id = 0"
 	default: // HandOver: the owner becomes the realm
+		if e.Table == "users" {
+			return "UPDATE users SET home_id = 0, scope_id = CASE WHEN " + namesake + " THEN scope_id ELSE 0 END"
+		}
 		return "UPDATE " + e.Table + " SET " + e.Owner + " = 0"
 	}
 }
+
+// namesake says that the realm has somebody with a name of the user already. The
+// user then keeps the names, unique among those who came from the same organization
+// as before: nobody is renamed, and nobody is lost.
+const namesake = "(email_key <> '' AND " + sameIn + "x.email_key = users.email_key AND x.email_key <> '' AND x.connection = users.connection)" +
+	" OR username_key <> '' AND " + sameIn + "x.username_key = users.username_key AND x.username_key <> '' AND x.connection = users.connection)" +
+	" OR external_id <> '' AND " + sameIn + "x.external_id = users.external_id AND x.external_id <> ''))"
+
+const sameIn = "EXISTS (SELECT 1 FROM users AS x WHERE x.realm_id = users.realm_id AND x.scope_id = 0 AND x.deleted_at = 0 AND x.state <> 'deleted' AND "
 
 // hasAlias names the tables whose rows may carry ids that their creators chose.
 var hasAlias = map[string]bool{"organizations": true, "users": true, "projects": true}

@@ -29,7 +29,7 @@ var factors = &table[credential.Factor]{
 // when it ended stays dead when it is restored.
 func inFlight(table, column string) string {
 	of := table + "." + column
-	return "(" + of + " = 0 OR EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = " + of + " AND o.deleted_at = 0 AND o.state = 'active' AND o.revived_at < " + table + ".created_at))"
+	return "(" + of + " = 0 OR EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = " + of + " AND o.deleted_at = 0 AND o.state = 'active' AND o.revived_at < " + table + ".created_at AND o.restored_at < " + table + ".created_at))"
 }
 
 var challenges = &table[authn.Challenge]{
@@ -42,7 +42,7 @@ var challenges = &table[authn.Challenge]{
 			at(&c.ExpiresAt), doc(&c.Data)}
 	},
 	alive: inFlight("challenges", "organization_id") + " AND " + inFlight("challenges", "home_id") + " AND (challenges.user_id = 0 OR EXISTS (" +
-		livingUser + "challenges.user_id AND u.revived_at < challenges.created_at))",
+		livingUser + "challenges.user_id AND u.revived_at < challenges.created_at AND u.restored_at < challenges.created_at))",
 	sparse: []string{"target", "flow", "user_id"},
 }
 

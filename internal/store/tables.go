@@ -193,7 +193,11 @@ var invitations = &table[directory.Invitation]{
 	derived: []string{"email_key"},
 	derive:  func(v *directory.Invitation) []any { return []any{directory.Fold(v.Email)} },
 	alive:   ownedBy("invitations.organization_id"),
-	sparse:  []string{"user_id"},
+	fields: map[string]string{
+		// A link that was sent before the organization was deleted and restored leads nowhere.
+		"ticket_hash": "invitations.created_at > (SELECT o.restored_at FROM organizations AS o WHERE o.id = invitations.organization_id) AND invitations.ticket_hash",
+	},
+	sparse: []string{"user_id"},
 }
 
 var domains = &table[directory.Domain]{

@@ -20,6 +20,7 @@ type Verified struct {
 	Realm   id.ID
 	Type    string // of the header, "typ"
 	Claims  map[string]any
+	Issued  time.Time // to the microsecond where we gave the id, else the second in which it was issued
 	Expires time.Time
 }
 
@@ -108,7 +109,7 @@ func (s *Service) verify(ctx context.Context, raw string) (v remembered, err err
 		return v, ErrToken.With(Malformed)
 	}
 	expires, _ := v.Claims["exp"].(float64)
-	v.kid, v.Realm, v.Expires = header.KeyID, by.realm, time.Unix(int64(expires), 0)
+	v.kid, v.Realm, v.Issued, v.Expires = header.KeyID, by.realm, issued(v.Claims), time.Unix(int64(expires), 0)
 	v.Type, _ = header.ExtraHeaders[jose.HeaderType].(string)
 	return v, nil
 }

@@ -120,7 +120,7 @@ func (a *API) actor(ctx context.Context, v token.Verified) (access.Actor, error)
 	if client == "" || v.Claims["sub"] != client+clientSuffix {
 		return access.Actor{}, errToken
 	}
-	p, err := a.Credentials.LiveClient(ctx, client, scheme)
+	p, err := a.Credentials.ClientSince(ctx, client, scheme, v.Issued)
 	if err != nil {
 		return access.Actor{}, err
 	}

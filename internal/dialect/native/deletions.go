@@ -84,6 +84,9 @@ type restoration struct {
 
 var usersParameter = parameter{name: "users", about: "What becomes of the users that the organization owns; detach unless given or set in the realm.", values: []string{"erase", "detach"}}
 
+// anyDelete are the permissions on what a deletion can be of besides organizations.
+var anyDelete = []access.Permission{access.UserDelete, access.MemberDelete, access.RealmDelete}
+
 var reasonParameter = parameter{name: "reason", about: "Why, for the record; at most 500 characters."}
 
 func showDeletion(c edge.Call, d erasure.Deletion) deletion {
@@ -159,7 +162,7 @@ func (a *API) deletionOperations() []operation {
 			handling: gives(a.deleteOrganization),
 		},
 		{
-			name: "deletions.list", method: http.MethodGet, path: "/deletions", permission: access.OrganizationDelete,
+			name: "deletions.list", method: http.MethodGet, path: "/deletions", permission: access.OrganizationDelete, or: anyDelete,
 			summary: "List deletions",
 			handling: lists(listing{filters: []filter{
 				among("state", "state", "Only those in this state.", "grace", "held", "queued", "purging", "purged", "restored"),
@@ -169,35 +172,35 @@ func (a *API) deletionOperations() []operation {
 			}, showDeletion),
 		},
 		{
-			name: "deletions.get", method: http.MethodGet, path: "/deletions/{deletion}", permission: access.OrganizationDelete,
+			name: "deletions.get", method: http.MethodGet, path: "/deletions/{deletion}", permission: access.OrganizationDelete, or: anyDelete,
 			summary: "Get a deletion", handling: gives(a.deletion),
 		},
 		{
-			name: "deletions.restore", method: http.MethodPost, path: "/deletions/{deletion}/restore", permission: access.OrganizationDelete,
+			name: "deletions.restore", method: http.MethodPost, path: "/deletions/{deletion}/restore", permission: access.OrganizationDelete, or: anyDelete,
 			summary: "Undo a deletion",
 			notes: "What ended is what it was, with the same ids, as long as the removal has not begun. Where others have taken a name meanwhile, " +
 				"nothing is restored, and the answer lists the conflicts: give new names for those.",
 			handling: takes(a.restore),
 		},
 		{
-			name: "deletions.pause", method: http.MethodPost, path: "/deletions/{deletion}/pause", permission: access.OrganizationDelete,
+			name: "deletions.pause", method: http.MethodPost, path: "/deletions/{deletion}/pause", permission: access.OrganizationDelete, or: anyDelete,
 			summary: "Pause a deletion", notes: "Nothing more is removed until it is resumed. What ended stays ended.",
 			handling: gives(func(c edge.Call) (deletion, error) { return a.steer(c, a.Erasure.Pause) }),
 		},
 		{
-			name: "deletions.resume", method: http.MethodPost, path: "/deletions/{deletion}/resume", permission: access.OrganizationDelete,
+			name: "deletions.resume", method: http.MethodPost, path: "/deletions/{deletion}/resume", permission: access.OrganizationDelete, or: anyDelete,
 			summary: "Resume a deletion", notes: "A grace that has not ended is kept.",
 			handling: gives(func(c edge.Call) (deletion, error) { return a.steer(c, a.Erasure.Resume) }),
 		},
 		{
-			name: "deletions.events", method: http.MethodGet, path: "/deletions/{deletion}/events", permission: access.OrganizationDelete,
+			name: "deletions.events", method: http.MethodGet, path: "/deletions/{deletion}/events", permission: access.OrganizationDelete, or: anyDelete,
 			summary: "Watch a deletion",
 			notes: "Server-sent events: one named deletion, with the deletion as its data, at first and after every change of its state or progress. " +
 				"The stream ends once it is purged or restored.",
 			handling: writes("text/event-stream", a.watch),
 		},
 		{
-			name: "deletions.receipt", method: http.MethodGet, path: "/deletions/{deletion}/receipt", permission: access.OrganizationDelete,
+			name: "deletions.receipt", method: http.MethodGet, path: "/deletions/{deletion}/receipt", permission: access.OrganizationDelete, or: anyDelete,
 			summary:  "Get the receipt of a deletion",
 			notes:    "A JWS in its compact form (RFC 7515), signed with the realm's key. It exists once the deletion is purged.",
 			handling: writes("application/jose", a.receipt),

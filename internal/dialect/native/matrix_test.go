@@ -44,7 +44,7 @@ func TestEveryOperationNeedsItsPermission(t *testing.T) {
 	for _, o := range guarded(w.api) {
 		var others []string
 		for _, p := range access.All() {
-			if p != o.permission {
+			if p != o.permission && !slices.Contains(o.or, p) {
 				others = append(others, string(p))
 			}
 		}

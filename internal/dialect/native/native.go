@@ -65,7 +65,7 @@ func (a *API) Routes() []edge.Route {
 	for i, o := range operations {
 		routes[i] = edge.Route{
 			Operation: o.name, Method: o.method, Pattern: prefix + o.path,
-			Public: o.public, Permission: o.permission, Handle: o.serve(a),
+			Public: o.public, Permission: o.permission, Or: o.or, Handle: o.serve(a),
 		}
 	}
 	return routes

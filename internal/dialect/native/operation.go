@@ -21,10 +21,11 @@ type operation struct {
 	path       string // below the prefix of the API
 	public     bool
 	permission access.Permission
-	status     int    // of success; 0 means 200
-	summary    string // a few words
-	notes      string // what the summary leaves open, or ""
-	versioned  bool   // If-Match is heeded
+	or         []access.Permission // that do instead; see edge.Route
+	status     int                 // of success; 0 means 200
+	summary    string              // a few words
+	notes      string              // what the summary leaves open, or ""
+	versioned  bool                // If-Match is heeded
 	parameters []parameter
 	handling
 

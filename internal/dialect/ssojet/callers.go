@@ -67,7 +67,7 @@ func (a *API) byToken(ctx context.Context, raw, client string) (access.Actor, er
 	if owner == "" || !a.meantForUs(v) {
 		return access.Actor{}, access.ErrUnauthenticated
 	}
-	p, err := a.Credentials.LiveClient(ctx, owner, Scheme)
+	p, err := a.Credentials.ClientSince(ctx, owner, Scheme, v.Issued)
 	switch {
 	case err != nil:
 		return access.Actor{}, err

@@ -109,7 +109,7 @@ func (a *API) ownersAlive(ctx context.Context, v token.Verified, account credent
 	if err != nil {
 		return credential.ErrCredential
 	}
-	if _, err := a.Credentials.LiveKey(ctx, v.Realm, id.ID(n), Scheme); err != nil || account.Organization == id.None {
+	if _, err := a.Credentials.LiveKey(ctx, v.Realm, id.ID(n), Scheme, v.Issued); err != nil || account.Organization == id.None {
 		return err
 	}
 	o, err := a.Directory.Organization(ctx, access.System(v.Realm), account.Organization)
