@@ -103,6 +103,8 @@ func (c *seedCommand) Run(p *program) error {
 
 type keyCommand struct {
 	Create keyCreateCommand `cmd:"" help:"Make a credential and print it. It is shown this once."`
+	List   keyListCommand   `cmd:"" help:"List the keys that sign tokens and receipts, and the master keys in use."`
+	Rotate keyRotateCommand `cmd:"" help:"Replace signing keys, the master key, or the keys of an organization's secrets, without downtime."`
 }
 
 type keyCreateCommand struct {

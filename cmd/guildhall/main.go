@@ -35,7 +35,7 @@ type commands struct {
 	Serve        serveCommand        `cmd:"" help:"Answer requests."`
 	Migrate      migrateCommand      `cmd:"" help:"Bring the database to the schema of this program."`
 	Seed         seedCommand         `cmd:"" help:"Fill a realm with organizations and members, for demos and benchmarks."`
-	Key          keyCommand          `cmd:"" help:"Make credentials for programs."`
+	Key          keyCommand          `cmd:"" help:"Make credentials for programs, and rotate the server's own keys."`
 	Realm        realmCommand        `cmd:"" help:"List realms, name them, say where they are reached and how deletions are by default."`
 	Organization organizationCommand `cmd:"" help:"Delete organizations, undo it, watch it, hold it back."`
 	Export       exportCommand       `cmd:"" help:"Write an organization into an archive."`

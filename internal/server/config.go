@@ -23,6 +23,7 @@ type Config struct {
 	Data           string         // folder of the embedded database and of development files
 	Database       string         // postgres:// address; "" means the embedded database
 	Master         master.Sources // of the master key; a file in Data unless the database is PostgreSQL
+	MasterKeep     time.Duration  // how long replaced master keys are kept for restores; 0 means 30 days
 	Migrate        bool
 	Fast           bool
 	Listen         string
@@ -92,16 +93,18 @@ func (c *Config) address() string {
 // MasterFile is where the master key is kept beside an embedded database.
 func MasterFile(data string) string { return filepath.Join(data, "master.key") }
 
+// ownMaster reports that the master key is a file that the server looks after.
+func (c *Config) ownMaster() bool { return c.Master == master.Sources{} }
+
 // masterKey opens the master key. Nodes that share a database need the same one,
 // so only what stays on one machine may make its own.
 func (c *Config) masterKey() (vault.Master, error) {
 	from := c.Master
-	given := from != master.Sources{}
-	switch {
-	case !given && c.Database != "" && !c.Dev:
+	switch own := c.ownMaster(); {
+	case own && c.Database != "" && !c.Dev:
 		return nil, errors.New("secrets on PostgreSQL need a master key that all nodes share: " +
 			"give --master-key-file, --master-key-command, or GUILDHALL_MASTER_KEY (openssl rand -base64 32)")
-	case !given:
+	case own:
 		from = master.Sources{File: MasterFile(c.Data), Create: true}
 	}
 	return master.Open(from)

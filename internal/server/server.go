@@ -277,7 +277,7 @@ func (s *Server) work() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	worker := &erasure.Worker{Purger: s.Purger(), Log: s.Log, Observe: s.metrics.batch}
-	for _, run := range []func(context.Context){worker.Run, s.keepKeys, s.sweep, s.sendMessages} {
+	for _, run := range []func(context.Context){worker.Run, s.keepKeys, s.keepMaster, s.sweep, s.sendMessages} {
 		s.wait.Add(1)
 		go func() {
 			defer s.wait.Done()

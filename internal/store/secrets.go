@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"crypto/rand"
+	"time"
+
+	"guildhall/internal/id"
 )
 
 // Secret gives a random secret of the whole installation, the same on every
@@ -24,4 +27,21 @@ func (db *DB) Secret(ctx context.Context, name string) ([]byte, error) {
 		return read(q)
 	})
 	return value, translate(err)
+}
+
+// MasterKeys names the master keys that wrap a keyset of any realm.
+func (db *DB) MasterKeys(ctx context.Context) ([]string, error) {
+	names, err := scanAll(ctx, db.read(), "SELECT DISTINCT master FROM keysets", nil, func(s *string) []any { return []any{s} })
+	return names, translate(err)
+}
+
+// PurgedSince reports that an organization was purged at a time or later: backups
+// from before hold its keyset.
+func (db *DB) PurgedSince(ctx context.Context, at time.Time) (bool, error) {
+	var one int
+	err := scanOne(ctx, db.read(), "SELECT 1 FROM deletions WHERE kind = $1 AND purged_at >= $2 LIMIT 1", []any{int64(id.Organization), micros(at)}, &one)
+	if err == errNoRow {
+		return false, nil
+	}
+	return err == nil, translate(err)
 }

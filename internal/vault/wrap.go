@@ -132,6 +132,9 @@ func (s *Service) change(ctx context.Context, realm id.ID, row Keyset, change fu
 	for try := 1; ; try++ {
 		err := change(&row)
 		if err != nil {
+			if err == errUnchanged {
+				return nil
+			}
 			return err
 		}
 		err = s.Store.Update(ctx, realm, func(tx Tx) error { return tx.EveryKeyset().Update(ctx, &row) })
@@ -153,3 +156,27 @@ func (s *Service) change(ctx context.Context, realm id.ID, row Keyset, change fu
 		}
 	}
 }
+
+// Abandon gives up the keysets of a realm that the master key does not open any
+// more, and counts them: what they sealed is lost. Whoever seals next makes new ones.
+func (s *Service) Abandon(ctx context.Context, realm id.ID) (n int, err error) {
+	var lost []id.ID
+	err = s.each(ctx, realm, nil, func(row *Keyset) error {
+		if _, err := s.unwrap(ctx, realm, *row); err != nil {
+			lost = append(lost, row.ID)
+		}
+		return errUnchanged
+	})
+	for _, i := range lost {
+		if err != nil {
+			return n, err
+		}
+		err = s.Store.Update(ctx, realm, func(tx Tx) error { return tx.EveryKeyset().Delete(ctx, i) })
+		s.forget(i)
+		n++
+	}
+	return n, err
+}
+
+// errUnchanged is a change that leaves the row as it is.
+var errUnchanged = errors.New("unchanged")

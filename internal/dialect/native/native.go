@@ -19,6 +19,7 @@ import (
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/realm"
+	"guildhall/internal/token"
 )
 
 const (
@@ -40,6 +41,7 @@ type API struct {
 	Directory   *directory.Service
 	Credentials *credential.Service
 	Erasure     *erasure.Service
+	Tokens      *token.Service
 	Replays     Replays
 	Now         func() time.Time
 	// Messages gives the mail and text messages that a development server
@@ -75,7 +77,7 @@ func (a *API) operations() []operation {
 	all := slices.Concat(
 		a.realmOperations(), a.organizationOperations(), a.deletionOperations(), a.userOperations(),
 		a.memberOperations(), a.roleOperations(), a.invitationOperations(), a.domainOperations(), a.keyOperations(), a.holdOperations(),
-		a.documentOperations(), a.bootstrapOperations(),
+		a.signingOperations(), a.documentOperations(), a.bootstrapOperations(),
 	)
 	if a.Messages != nil {
 		all = append(all, a.messageOperations()...)
