@@ -23,7 +23,8 @@ type Call struct {
 	Body      []byte     // read to its end, within the limit
 	Cursors   *Cursors
 	query     url.Values
-	counted   bool // against a limit
+	control   *http.ResponseController // of the connection
+	counted   bool                     // against a limit
 }
 
 // operation is the name of the route, or nothing where none was found.

@@ -52,7 +52,7 @@ type handler struct {
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	c := Call{Request: r, RequestID: RequestID(r.Context()), Cursors: h.Cursors}
+	c := Call{Request: r, RequestID: RequestID(r.Context()), Cursors: h.Cursors, control: http.NewResponseController(w)}
 	reply, err := h.answer(w.Header(), &c)
 	if err != nil && !c.counted {
 		// What fails before the caller is known counts against its address, so
@@ -88,8 +88,10 @@ func (h *handler) answer(header http.Header, c *Call) (reply Reply, err error) {
 	if err := h.route(c); err != nil {
 		return reply, err
 	}
-	if c.Body, err = readBody(c.Request, h.maxBody()); err != nil {
-		return reply, err
+	if !c.Route.Upload {
+		if c.Body, err = readBody(c.Request, h.maxBody()); err != nil {
+			return reply, err
+		}
 	}
 	if !c.Route.Public {
 		if c.Actor, err = h.dialect.Authenticate(c.Request); err != nil {

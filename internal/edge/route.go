@@ -29,6 +29,8 @@ type Route struct {
 	// hold one; see Dialect.Admit.
 	Scopes []string
 
+	// Upload leaves the body for the handler to read as it comes; see Call.Upload.
+	Upload bool
 	Class  string // rate-limit class; "" is the dialect's default
 	Handle func(Call) (Reply, error)
 }

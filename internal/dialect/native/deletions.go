@@ -63,6 +63,8 @@ type newDeletion struct {
 	Grace  string `json:"grace,omitempty" maxLength:"32" doc:"How long nothing is removed yet, such as 168h, which is the default unless the realm has another, 90m or 0s; at most 8760h."`
 	Reason string `json:"reason,omitempty" maxLength:"500" doc:"Why, for the record."`
 
+	Export *heldExport `json:"export,omitempty" doc:"An export that must be complete first: nothing is deleted unless the organization was exported into this archive and did not change since."`
+
 	Confirm string `json:"confirm,omitempty" maxLength:"255" doc:"The name of the organization, typed by a person: nothing is deleted unless it is the very same."`
 }
 
@@ -221,6 +223,9 @@ func (a *API) requestDeletion(c edge.Call, in newDeletion) (deletion, error) {
 	if opts.Grace, opts.ChoseGrace, err = bodyGrace(in.Grace); err != nil {
 		return deletion{}, err
 	}
+	if opts.Fingerprint, err = a.proved(c, in.Export); err != nil {
+		return deletion{}, err
+	}
 	return a.endOrganization(c, opts)
 }
 
@@ -311,7 +316,12 @@ func atVersion[D any](c edge.Call, opts erasure.Options, end func(erasure.Option
 		}
 	}
 	opts.Version = 0
+	held := opts.Fingerprint // of the export that is required besides, or ""
 	for _, opts.Fingerprint = range asked.previews {
+		if held != "" && held != opts.Fingerprint {
+			err = erasure.ErrChanged
+			continue
+		}
 		if d, err = end(opts); !errors.Is(err, erasure.ErrChanged) {
 			return d, err
 		}

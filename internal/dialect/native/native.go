@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"guildhall/internal/access"
+	"guildhall/internal/archive"
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
@@ -42,6 +43,7 @@ type API struct {
 	Credentials *credential.Service
 	Erasure     *erasure.Service
 	Tokens      *token.Service
+	Archives    *archive.Service
 	Replays     Replays
 	Now         func() time.Time
 	// Messages gives the mail and text messages that a development server
@@ -67,7 +69,7 @@ func (a *API) Routes() []edge.Route {
 	for i, o := range operations {
 		routes[i] = edge.Route{
 			Operation: o.name, Method: o.method, Pattern: prefix + o.path,
-			Public: o.public, Permission: o.permission, Or: o.or, Handle: o.serve(a),
+			Public: o.public, Permission: o.permission, Or: o.or, Handle: o.serve(a), Upload: o.upload != "",
 		}
 	}
 	return routes
@@ -75,7 +77,7 @@ func (a *API) Routes() []edge.Route {
 
 func (a *API) operations() []operation {
 	all := slices.Concat(
-		a.realmOperations(), a.organizationOperations(), a.deletionOperations(), a.userOperations(),
+		a.realmOperations(), a.organizationOperations(), a.archiveOperations(), a.deletionOperations(), a.userOperations(),
 		a.memberOperations(), a.roleOperations(), a.invitationOperations(), a.domainOperations(), a.keyOperations(), a.holdOperations(),
 		a.signingOperations(), a.documentOperations(), a.bootstrapOperations(),
 	)

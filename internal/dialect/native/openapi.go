@@ -192,6 +192,9 @@ func (o operation) describe(r huma.Registry) *huma.Operation {
 			d.RequestBody.Content["application/merge-patch+json"] = &huma.MediaType{Schema: o.request.schema}
 		}
 	}
+	if o.upload != "" {
+		d.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{o.upload: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}
+	}
 	status, success := o.success(r)
 	d.Responses[strconv.Itoa(status)] = success
 	return d

@@ -26,6 +26,7 @@ type operation struct {
 	summary    string              // a few words
 	notes      string              // what the summary leaves open, or ""
 	versioned  bool                // If-Match is heeded
+	upload     string              // the media type of a body that is read as it comes, or ""
 	parameters []parameter
 	handling
 
@@ -135,9 +136,17 @@ type parameter struct {
 // serve gives the handler of the operation's route.
 func (o operation) serve(a *API) func(edge.Call) (edge.Reply, error) {
 	if o.repeatable() {
-		return func(c edge.Call) (edge.Reply, error) { return a.once(c, o.answer) }
+		return func(c edge.Call) (edge.Reply, error) {
+			if err := a.formerly(c); err != nil {
+				return edge.Reply{}, err
+			}
+			return a.once(c, o.answer)
+		}
 	}
 	return func(c edge.Call) (edge.Reply, error) {
+		if err := a.formerly(c); err != nil {
+			return edge.Reply{}, err
+		}
 		reply, _, err := o.answer(c)
 		return reply, err
 	}
@@ -145,7 +154,9 @@ func (o operation) serve(a *API) func(edge.Call) (edge.Reply, error) {
 
 // repeatable reports whether idempotency keys are heeded. They are kept for
 // callers who have proved themselves: others must not make the server write.
-func (o operation) repeatable() bool { return o.method == http.MethodPost && !o.public }
+func (o operation) repeatable() bool {
+	return o.method == http.MethodPost && !o.public && o.upload == ""
+}
 
 // answer performs the operation. Beside the reply it gives what may be kept of
 // it to repeat it: the same body, less what is shown only once.

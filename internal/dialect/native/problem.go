@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"guildhall/internal/access"
+	"guildhall/internal/archive"
 	"guildhall/internal/edge"
 	"guildhall/internal/erasure"
 	"guildhall/internal/fault"
@@ -24,6 +25,7 @@ type problem struct {
 	Allowed    []string       `json:"allowed,omitempty" nullable:"false" doc:"The methods that the path knows."`
 	Changes    []change       `json:"changes,omitempty" nullable:"false" doc:"What happened in the organization since the preview."`
 	Conflicts  []conflict     `json:"conflicts,omitempty" nullable:"false" doc:"The names that others have taken; a restore can give new ones."`
+	Refused    []archiveLine  `json:"refused_lines,omitempty" nullable:"false" doc:"The lines of an archive because of which nothing was imported."`
 	Holds      []obstacle     `json:"holds,omitempty" nullable:"false" doc:"The legal holds that forbid it."`
 }
 
@@ -133,6 +135,8 @@ func (a *API) Failure(f *fault.Error, c edge.Call) edge.Reply {
 		}
 	case []erasure.Hold:
 		p.Holds = obstacles(c, detail)
+	case archive.Report:
+		p.Refused = archiveLines(detail.Refused)
 	case []string:
 		if f.Reason == edge.ErrNoMethod.Reason {
 			p.Allowed = detail
