@@ -45,3 +45,15 @@ func (o *origins) of(ctx context.Context, store Store, realm id.ID) ([]id.ID, er
 	o.by[realm] = remembered{from, now.Add(remember)}
 	return from, nil
 }
+
+// A Lookup finds what an id from before an import leads to; see Service.Formerly.
+// The zero Lookup finds nothing.
+type Lookup func(ctx context.Context, realm id.ID, kind id.Kind, read func(id.Codec) (id.ID, bool)) (here id.ID, found bool, err error)
+
+// Find is l, or finds nothing without one.
+func (l Lookup) Find(ctx context.Context, realm id.ID, kind id.Kind, read func(id.Codec) (id.ID, bool)) (here id.ID, found bool, err error) {
+	if l == nil {
+		return id.None, false, nil
+	}
+	return l(ctx, realm, kind, read)
+}

@@ -26,18 +26,18 @@ func (s *Server) handler() http.Handler {
 	}
 	origins := s.originsOf
 	a := &auth0.API{
-		Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, Now: time.Now, Origins: origins,
+		Formerly: s.Archives.Formerly, Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, Now: time.Now, Origins: origins,
 		Realm: func(r *http.Request) (id.ID, bool) { return s.Realms.At(r.Context(), r.Host) },
 	}
 	mount(a.Prefixes(), s.edge.Handler(a))
-	st := &stytch.API{Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, RealmName: s.realmName}
+	st := &stytch.API{Formerly: s.Archives.Formerly, Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, RealmName: s.realmName}
 	mount(st.Prefixes(), s.edge.Handler(st))
-	sj := &ssojet.API{Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, Origins: origins, RealmAt: s.Realms.At}
+	sj := &ssojet.API{Formerly: s.Archives.Formerly, Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, Origins: origins, RealmAt: s.Realms.At}
 	mount(sj.Prefixes(), ssojet.Spellings(s.edge.Handler(sj)))
-	tr := &truto.API{Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, Realms: s.Realms, Now: time.Now}
+	tr := &truto.API{Formerly: s.Archives.Formerly, Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, Realms: s.Realms, Now: time.Now}
 	mount(tr.Prefixes(), s.edge.Handler(tr))
 	z := &zitadel.API{
-		Directory: s.Directory, Projects: s.Projects, Credentials: s.Credentials, Deletions: s.Erasure, Realms: s.Realms, Now: time.Now,
+		Formerly: s.Archives.Formerly, Directory: s.Directory, Projects: s.Projects, Credentials: s.Credentials, Deletions: s.Erasure, Realms: s.Realms, Now: time.Now,
 	}
 	mount(z.Prefixes(), z.Handler(s.edge))
 	n := &native.API{

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"guildhall/internal/archive"
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
@@ -28,6 +29,8 @@ type API struct {
 	// Realm finds the realm of a request without a credential, by its host.
 	Realm func(*http.Request) (realm id.ID, found bool)
 	Now   func() time.Time
+	// Formerly leads ids from before an import to what came of them; may be nil.
+	Formerly archive.Lookup
 }
 
 // scheme marks this dialect's credentials, and the ids that its callers chose.

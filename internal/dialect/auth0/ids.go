@@ -105,6 +105,10 @@ func (a *API) organizationOf(c edge.Call, raw string) (id.ID, error) {
 	if i, ok := parseBase62(c.Actor.Realm, id.Organization, organizationPrefix, raw); ok {
 		return i, nil
 	}
+	body := strings.TrimPrefix(raw, organizationPrefix)
+	if i, ok, err := a.Formerly.Find(c.Context(), c.Actor.Realm, id.Organization, func(c id.Codec) (id.ID, bool) { return c.ParseBase62(body) }); ok || err != nil {
+		return i, err
+	}
 	o, err := a.Directory.OrganizationBy(c.Context(), c.Actor, query.Is("alias", aliasPrefix+raw))
 	if errors.Is(err, directory.ErrOrganizationNotFound) {
 		return unknown, nil
@@ -128,6 +132,10 @@ func (a *API) userOf(c edge.Call, raw string) (id.ID, error) {
 	}
 	if len(raw) > longestUser {
 		return unknown, nil
+	}
+	body := strings.TrimPrefix(raw, userPrefix)
+	if i, ok, err := a.Formerly.Find(c.Context(), c.Actor.Realm, id.User, func(c id.Codec) (id.ID, bool) { return c.ParseHex24(body) }); ok || err != nil {
+		return i, err
 	}
 	u, err := a.Directory.UserBy(c.Context(), c.Actor, query.Is("alias", aliasPrefix+raw))
 	if errors.Is(err, directory.ErrUserNotFound) {

@@ -6,11 +6,13 @@ import (
 	"time"
 
 	"guildhall/internal/access"
+	"guildhall/internal/archive"
 	"guildhall/internal/credential"
 	"guildhall/internal/dialect/dialecttest"
 	"guildhall/internal/edge/edgetest"
 	"guildhall/internal/id"
 	"guildhall/internal/realm"
+	"guildhall/internal/store"
 )
 
 // at is when everything happens in tests that need a fixed time.
@@ -20,6 +22,7 @@ var at = time.Date(2026, 5, 6, 7, 8, 9, 123456789, time.UTC)
 func newAPI(r *dialecttest.Rig) *API {
 	return &API{
 		Realms: r.Realms, Directory: r.Directory, Credentials: r.Credentials, Erasure: r.Erasure, Tokens: r.Tokens, Replays: r.Replays, Now: time.Now,
+		Archives: &archive.Service{Store: store.Archives{DB: r.DB}},
 		Messages: func(i id.ID) []Message {
 			if i != r.Realm.ID {
 				return nil

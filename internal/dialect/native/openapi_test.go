@@ -213,9 +213,10 @@ func TestEveryOperationHasAnExchange(t *testing.T) {
 			}
 		}
 	}
-	for _, r := range undocumented().Routes() {
-		if !shown[r.Operation] && r.Operation != "openapi" {
-			t.Errorf("no exchange shows %s succeed", r.Operation)
+	for _, o := range undocumented().described() {
+		binary := o.upload != "" || o.media == "application/octet-stream" // see archives_test.go
+		if !shown[o.name] && o.name != "openapi" && !binary {
+			t.Errorf("no exchange shows %s succeed", o.name)
 		}
 	}
 }

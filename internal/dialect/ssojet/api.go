@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"guildhall/internal/access"
+	"guildhall/internal/archive"
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
@@ -36,6 +37,8 @@ type API struct {
 	Origins func(realm id.ID) []string
 	// RealmAt finds the realm that has an origin at a host ("auth.example.com:8443").
 	RealmAt func(ctx context.Context, host string) (realm id.ID, found bool)
+	// Formerly leads ids from before an import to what came of them; may be nil.
+	Formerly archive.Lookup
 }
 
 // Name is the dialect's word in logs and metrics.

@@ -67,6 +67,9 @@ func (a *API) organization(c edge.Call) (id.ID, error) {
 	if err != nil || known {
 		return i, err
 	}
+	if i, ok, err := a.formerly(c, id.Organization, c.Path("id")); ok || err != nil {
+		return i, err
+	}
 	o, err := a.Directory.OrganizationBy(c.Context(), c.Actor, chosen(c.Path("id")))
 	return o.ID, err
 }
@@ -75,6 +78,9 @@ func (a *API) organization(c edge.Call) (id.ID, error) {
 func (a *API) user(c edge.Call, raw string) (id.ID, error) {
 	i, known, err := parseID(c.Actor.Realm, id.User, raw)
 	if err != nil || known {
+		return i, err
+	}
+	if i, ok, err := a.formerly(c, id.User, raw); ok || err != nil {
 		return i, err
 	}
 	u, err := a.Directory.UserBy(c.Context(), c.Actor, chosen(raw))
@@ -134,4 +140,9 @@ func deleted(c edge.Call, deletion id.ID, body any) edge.Reply {
 func reachable(by access.Actor, p access.Permission) bool {
 	everywhere, _ := by.Reach(p)
 	return everywhere
+}
+
+// formerly finds what an id from before an import leads to.
+func (a *API) formerly(c edge.Call, kind id.Kind, raw string) (id.ID, bool, error) {
+	return a.Formerly.Find(c.Context(), c.Actor.Realm, kind, func(c id.Codec) (id.ID, bool) { return c.ParseHex24(strings.ToLower(raw)) })
 }

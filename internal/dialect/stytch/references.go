@@ -70,6 +70,11 @@ func (a *API) lookUp(c edge.Call, ref string) (best directory.Organization, err 
 	if ref == "" || len(ref) > maxReference {
 		return best, directory.ErrOrganizationNotFound
 	}
+	if i, ok, err := a.Formerly.Find(c.Context(), c.Actor.Realm, id.Organization, formerUUID(ref)); err != nil {
+		return best, err
+	} else if ok {
+		return a.Directory.Organization(c.Context(), c.Actor, i)
+	}
 	page, err := a.Directory.Organizations(c.Context(), c.Actor, query.Query{Where: []query.Condition{named([]string{ref})}, Limit: 3})
 	if err != nil {
 		return best, err
@@ -195,4 +200,10 @@ func organizationSpelling(c edge.Call, o directory.Organization) string {
 		return alias
 	}
 	return spell(c, id.Organization, o.ID)
+}
+
+// formerUUID reads the number behind the words of an id.
+func formerUUID(ref string) func(id.Codec) (id.ID, bool) {
+	uuid := ref[max(0, len(ref)-36):]
+	return func(c id.Codec) (id.ID, bool) { return c.ParseUUID(uuid) }
 }

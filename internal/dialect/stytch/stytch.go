@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"guildhall/internal/access"
+	"guildhall/internal/archive"
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
@@ -31,6 +32,8 @@ type API struct {
 	Tokens      KeySet
 	// RealmName gives the name of a realm, which is shown as the project's.
 	RealmName func(ctx context.Context, realm id.ID) (string, error)
+	// Formerly leads ids from before an import to what came of them; may be nil.
+	Formerly archive.Lookup
 }
 
 // Name is the word for this dialect in logs and metrics.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"guildhall/internal/access"
+	"guildhall/internal/archive"
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
@@ -25,6 +26,8 @@ type API struct {
 	Tokens      *token.Service
 	Realms      *realm.Service
 	Now         func() time.Time // nil takes the clock
+	// Formerly leads ids from before an import to what came of them; may be nil.
+	Formerly archive.Lookup
 }
 
 // Name is the word for logs and metrics.

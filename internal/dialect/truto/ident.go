@@ -31,6 +31,9 @@ func (c call) spellOrNull(kind id.Kind, i id.ID) any {
 // organization finds the id of an organization; what is not an id is answered
 // like the id of something that does not exist.
 func (a *API) organization(c call, spelled string) (id.ID, error) {
+	if i, ok, err := a.formerly(c, id.Organization, spelled); ok || err != nil {
+		return i, err
+	}
 	if i, ok := c.codec(id.Organization).ParseDecimal(spelled); ok {
 		return i, nil
 	}
@@ -43,6 +46,9 @@ func (a *API) organization(c call, spelled string) (id.ID, error) {
 
 // user is organization for users.
 func (a *API) user(c call, spelled string) (id.ID, error) {
+	if i, ok, err := a.formerly(c, id.User, spelled); ok || err != nil {
+		return i, err
+	}
 	if i, ok := c.codec(id.User).ParseDecimal(spelled); ok {
 		return i, nil
 	}
@@ -59,4 +65,10 @@ func (c call) role(spelled string) (id.ID, error) {
 		return i, nil
 	}
 	return id.None, directory.ErrRoleNotFound
+}
+
+// formerly finds what an id from before an import leads to. It is asked first: two
+// check digits do not tell a number of another realm from one of this for certain.
+func (a *API) formerly(c call, kind id.Kind, spelled string) (id.ID, bool, error) {
+	return a.Formerly.Find(c.ctx(), c.by.Realm, kind, func(c id.Codec) (id.ID, bool) { return c.ParseDecimal(spelled) })
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/system"
 	user "github.com/zitadel/zitadel-go/v3/pkg/client/zitadel/user/v2"
 
+	"guildhall/internal/archive"
 	"guildhall/internal/credential"
 	"guildhall/internal/dialect/zitadel/wire"
 	"guildhall/internal/directory"
@@ -43,6 +44,8 @@ type API struct {
 	Deletions   *erasure.Service
 	Realms      *realm.Service
 	Now         func() time.Time
+	// Formerly leads ids from before an import to what came of them; may be nil.
+	Formerly archive.Lookup
 
 	edge   *edge.Edge
 	server *wire.Server

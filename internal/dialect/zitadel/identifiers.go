@@ -117,6 +117,17 @@ func (a *API) find(c *call, kind id.Kind, where query.Condition) (found []named,
 // lead to nothing; the service that gets it says so. Another text that nobody
 // chose fails with the kind's not-found fault.
 func (a *API) resolve(c *call, kind id.Kind, text string) (id.ID, error) {
+	// Asked first: two check digits do not tell a number of another realm from one
+	// of this for certain.
+	here, found, err := a.Formerly.Find(c, c.Actor.Realm, kind, func(c id.Codec) (id.ID, bool) { return c.ParseDecimal(text) })
+	if found || err != nil {
+		return here, err
+	}
+	return a.resolveOwn(c, kind, text)
+}
+
+// resolveOwn is resolve for ids of this realm.
+func (a *API) resolveOwn(c *call, kind id.Kind, text string) (id.ID, error) {
 	i, decimal := id.For(c.Actor.Realm, kind).ParseDecimal(text)
 	where := query.Is("alias", aliasOf(text))
 	if decimal {
