@@ -99,7 +99,8 @@ func settleUser(ctx context.Context, in *importing, u *directory.User) {
 	if !in.writing && (in.opts.Anew || in.head.Realm == in.tx.realm) {
 		in.lives(ctx, *u, false)
 		if in.link == id.None && in.erased(ctx, u.ID) {
-			in.refuse(fault.New(fault.Precondition, "user_erased", "", "the person was erased by a deletion of their own and is not brought back"))
+			in.leaveOut("the person was erased by a deletion of their own and is not brought back")
+			return
 		}
 	}
 	u.Scope = in.organization

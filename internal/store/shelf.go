@@ -179,7 +179,7 @@ func (l *loading[T]) check(ctx context.Context, number int, text []byte) error {
 		in.refuse(badLine("created_at", "the time lies in the future"))
 	}
 	if in.refused {
-		old = id.None
+		old = id.None // nobody can mean it
 	}
 	if l.secret && !in.opts.Credentials {
 		in.leaveOut("credentials are not imported unless asked for")
@@ -192,7 +192,7 @@ func (l *loading[T]) check(ctx context.Context, number int, text []byte) error {
 			in.refuse(err)
 		}
 	}
-	if in.failed != nil || in.refused {
+	if in.failed != nil || old == id.None {
 		return in.tell(l.name, in.failed)
 	}
 	return l.number(ctx, old)
@@ -205,7 +205,7 @@ func (l *loading[T]) insertable() bool { return l.shelved.check != nil }
 func (l *loading[T]) number(ctx context.Context, old id.ID) error {
 	in, fresh := l.in, id.None
 	switch {
-	case in.left != "":
+	case in.left != "" || in.refused:
 	case in.link != id.None:
 		fresh = in.link
 	case l.name == organizationFile:
