@@ -50,6 +50,9 @@ func (s *Service) PlaceHold(ctx context.Context, by access.Actor, h Hold) (Hold,
 	h.PlacedBy, h.ReleasedAt, h.ReleasedBy = by.Subject, time.Time{}, ""
 	err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
 		fresh := h
+		if err := halt(ctx, tx, fresh); err != nil {
+			return err
+		}
 		// A user is held with the organization that owns it, which is what the
 		// actor was asked about.
 		home, err := tx.Unpurged(ctx, fresh.Organization, fresh.User)
@@ -58,6 +61,9 @@ func (s *Service) PlaceHold(ctx context.Context, by access.Actor, h Hold) (Hold,
 		}
 		if home != fresh.Organization {
 			return ErrSubjectNotFound
+		}
+		if err := halt(ctx, tx, fresh); err != nil { // one that began meanwhile
+			return err
 		}
 		if err := tx.Holds().Insert(ctx, &fresh); err != nil {
 			return err
@@ -89,6 +95,24 @@ func (s *Service) ReleaseHold(ctx context.Context, by access.Actor, i id.ID) (h 
 		return recordHold(ctx, tx, by, "hold.released", h)
 	})
 	return h, err
+}
+
+// halt waits for the batches of purges that the hold is to stop, and keeps the
+// next ones waiting until the hold is there: no row goes after it was placed.
+func halt(ctx context.Context, tx Tx, h Hold) error {
+	what := query.Is("organization_id", h.Organization)
+	if h.Organization == id.None {
+		what = query.Is("subject_id", h.User)
+	}
+	under, err := tx.Deletions().List(ctx, query.Query{
+		Where: []query.Condition{what, query.OneOf("state", []string{string(Grace), string(Held), string(Queued), string(Purging)})}, Limit: query.MaxLimit,
+	})
+	for _, d := range under.Items {
+		if _, err := tx.Deletions().Lock(ctx, d.ID); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // hasten lets the purges look again that waited for holds in an organization.

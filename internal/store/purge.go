@@ -119,6 +119,11 @@ func (p Purger) Batch(ctx context.Context, job erasure.Job, limit int) (done era
 	defer func() { p.DB.measured(done.Rows, time.Since(start)) }()
 	err = p.DB.update(ctx, job.Realm, true, func(tx *Tx) error {
 		done = erasure.Progress{}
+		// Deletion first, as everybody who changes one does: nobody waits for the other crosswise.
+		d, err := tx.Deletions().Lock(ctx, job.Deletion)
+		if err != nil {
+			return err
+		}
 		n, err := affected(tx.q.exec(ctx, "UPDATE jobs SET lease_until = $1 WHERE id = $2 AND holder = $3",
 			[]any{micros(tx.now.Add(purgeLease)), int64(job.Deletion), p.DB.holder}))
 		if err != nil {
@@ -126,10 +131,6 @@ func (p Purger) Batch(ctx context.Context, job erasure.Job, limit int) (done era
 		}
 		if n == 0 {
 			return erasure.ErrLost
-		}
-		d, err := tx.Deletions().Lock(ctx, job.Deletion)
-		if err != nil {
-			return err
 		}
 		if d.State == erasure.Purged { // the process ended before the receipt was signed
 			done.Finished = true
@@ -301,9 +302,35 @@ func (tx *Tx) buryRows(ctx context.Context, table string, kind id.Kind, where st
 	return nil
 }
 
+// redactLate redacts what was written about the subject since its deletion, such
+// as the reason of a hold: the purge may have passed there before.
+func (tx *Tx) redactLate(ctx context.Context, d *erasure.Deletion) error {
+	since := id.At(d.CreatedAt.Add(-time.Hour)) // nodes have clocks of their own
+	for _, e := range erasure.Plan(d.Kind, d.Users) {
+		if e.Effect != erasure.Redact {
+			continue
+		}
+		where := e.Owner + " = $1 AND " + e.Owner + " <> 0 AND id >= $2 AND " + personal[e.Table] + " <> ''"
+		if e.Where != "" {
+			where += " AND " + e.Where
+		}
+		n, err := affected(tx.q.exec(ctx, effectOf(e)+" WHERE "+where, []any{int64(d.Subject), int64(since)}))
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			d.Done[string(e.Effect)+" "+e.Kind.String()] += n
+		}
+	}
+	return nil
+}
+
 // bury removes the subject's own row and leaves its tombstone. The job stays for
 // the receipt to be signed.
 func (tx *Tx) bury(ctx context.Context, d *erasure.Deletion) error {
+	if err := tx.redactLate(ctx, d); err != nil {
+		return err
+	}
 	table := map[id.Kind]string{id.Organization: "organizations", id.User: "users"}[d.Kind]
 	subject := []any{int64(d.Subject)}
 	if err := tx.buryRows(ctx, table, d.Kind, "id = $1", subject); err != nil {
