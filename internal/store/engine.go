@@ -143,10 +143,11 @@ func away(err error) bool {
 
 // sqliteDSN is the data source name of one handle on a file. Busy waiting is a
 // last resort for other processes on the same file: within this one the gate
-// puts writers in order.
+// puts writers in order. What is deleted is overwritten with zeros, wherever it
+// was in the file (https://sqlite.org/pragma.html#pragma_secure_delete).
 func sqliteDSN(path string, pragmas ...string) string {
 	v := url.Values{"_txlock": {"immediate"}}
-	for _, p := range append([]string{"busy_timeout(15000)", "journal_mode(WAL)", "foreign_keys(1)"}, pragmas...) {
+	for _, p := range append([]string{"busy_timeout(15000)", "journal_mode(WAL)", "foreign_keys(1)", "secure_delete(1)"}, pragmas...) {
 		v.Add("_pragma", p)
 	}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + v.Encode()

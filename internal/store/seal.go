@@ -22,7 +22,7 @@ func (p Purger) Seal(ctx context.Context, job erasure.Job) error {
 	if err != nil {
 		return err
 	}
-	return p.DB.update(ctx, job.Realm, true, func(tx *Tx) error {
+	err = p.DB.update(ctx, job.Realm, true, func(tx *Tx) error {
 		n, err := affected(tx.q.exec(ctx, "DELETE FROM jobs WHERE id = $1 AND holder = $2", []any{int64(job.Deletion), p.DB.holder}))
 		if err != nil {
 			return err
@@ -36,6 +36,10 @@ func (p Purger) Seal(ctx context.Context, job erasure.Job) error {
 		}
 		return tx.seal(ctx, job.Deletion, sign)
 	})
+	if err == nil && p.DB.embedded != nil {
+		p.DB.embedded.scrub.Store(true)
+	}
+	return err
 }
 
 func (tx *Tx) seal(ctx context.Context, deletion id.ID, sign func([]byte) (string, error)) error {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,6 +28,7 @@ type embedded struct {
 	writer     *statements // on conn
 	reader     *statements
 	handles    []*sql.DB
+	scrub      atomic.Bool // the log holds what was erased
 	stop, done chan struct{}
 }
 
@@ -149,6 +152,7 @@ func openEmbedded(ctx context.Context, folder string, durable bool, log *slog.Lo
 	}
 	const synchronous = "synchronous(NORMAL)" // commits wait for the disk afterwards; see logSync
 	e := &embedded{path: path, stop: make(chan struct{}), done: make(chan struct{})}
+	e.scrub.Store(true) // a purge may have ended right before the process did
 	if durable {
 		e.log = newLogSync(path + "-wal")
 	}
@@ -198,7 +202,7 @@ func (e *embedded) checkpoint(db *sql.DB, log *slog.Logger) {
 	defer close(e.done)
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	for {
+	for tries := 0; ; {
 		select {
 		case <-e.stop:
 			return
@@ -206,13 +210,38 @@ func (e *embedded) checkpoint(db *sql.DB, log *slog.Logger) {
 		}
 		var busy, pages, moved int
 		err := db.QueryRow("PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &moved)
-		if err == nil && pages > 65536 && moved == pages { // 256 MiB: start the log anew
+		switch {
+		case err != nil || moved != pages:
+		case e.scrub.Load():
+			tries++
+			if err = e.empty(db, tries); err == nil {
+				tries = 0
+			}
+		case pages > 65536: // 256 MiB: start the log anew
 			err = db.QueryRow("PRAGMA wal_checkpoint(RESTART)").Scan(&busy, &pages, &moved)
 		}
-		if err != nil {
+		if err != nil && !sqliteEngine.retry(err) {
 			log.Warn("move the write-ahead log into the database", "error", err)
 		}
 	}
+}
+
+// empty cuts the log off, in which pages still are as they were before a purge.
+// Writers have to wait meanwhile, so it gives up quickly while somebody reads, and
+// has more patience the more often it did.
+func (e *embedded) empty(db *sql.DB, tries int) error {
+	e.scrub.Store(false)
+	var busy, pages, moved int
+	patience := min(time.Duration(tries)*20*time.Millisecond, 2*time.Second)
+	_, err := db.Exec("PRAGMA busy_timeout = " + strconv.FormatInt(patience.Milliseconds(), 10)) // sql: a number
+	if err == nil {
+		err = db.QueryRow("PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved)
+	}
+	if err != nil || busy != 0 {
+		e.scrub.Store(true)
+	}
+	_, failed := db.Exec("PRAGMA busy_timeout = 15000")
+	return errors.Join(err, failed)
 }
 
 func (e *embedded) close() error {

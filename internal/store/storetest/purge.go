@@ -13,8 +13,8 @@ import (
 	"guildhall/internal/store"
 )
 
-// crowd makes an organization with users, guests and what hangs on them.
-func crowd(t TB, w *World, n int) directory.Organization {
+// Crowd makes an organization with users, guests and what hangs on them.
+func Crowd(t TB, w *World, n int) directory.Organization {
 	t.Helper()
 	o := w.Organization(t, directory.Organization{Name: "Crowd"})
 	other := w.Organization(t, directory.Organization{Name: "Neighbour"})
@@ -35,7 +35,7 @@ func crowd(t TB, w *World, n int) directory.Organization {
 // processes, and lets those who lost it go on trying: every row is counted once.
 func resumed(t *testing.T, w *World) {
 	const n = 60
-	o := crowd(t, w, n)
+	o := Crowd(t, w, n)
 	d := w.Delete(t, o.ID, erasure.Erase)
 	processes := []*World{w, attached(t, w), attached(t, w)}
 	jobs := make([]erasure.Job, len(processes))
@@ -125,7 +125,7 @@ func (c *Clock) set(other *Clock) {
 
 // batchTakenBack: a batch whose transaction fails counts nothing.
 func batchTakenBack(t *testing.T, w *World) {
-	o := crowd(t, w, 30)
+	o := Crowd(t, w, 30)
 	d := w.Delete(t, o.ID, erasure.Detach)
 	p := w.Purger()
 	job, _, err := p.Claim(ctx)
@@ -167,7 +167,7 @@ func batchTakenBack(t *testing.T, w *World) {
 func oneByOne(t *testing.T, w *World) {
 	var ids []id.ID
 	for range 3 {
-		o := crowd(t, w, 9)
+		o := Crowd(t, w, 9)
 		ids = append(ids, w.Delete(t, o.ID, erasure.Erase).Deletion.ID)
 		w.Clock.Move(time.Millisecond)
 	}

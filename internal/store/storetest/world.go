@@ -147,7 +147,7 @@ func openRaw(address string) (*sql.DB, error) {
 	if strings.Contains(address, "://") {
 		return sql.Open("pgx", address)
 	}
-	return sql.Open("sqlite", "file:"+filepath.Join(address, store.FileName)+"?_pragma=busy_timeout(15000)")
+	return sql.Open("sqlite", "file:"+filepath.Join(address, store.FileName)+"?_pragma=busy_timeout(15000)&_pragma=secure_delete(1)")
 }
 
 // In gives a world in a new realm on the same database.
