@@ -38,20 +38,20 @@ const maxStatements = 400
 
 // statements prepares every text once.
 type statements struct {
-	prepare func(ctx context.Context, text string) (*sql.Stmt, error)
-	mu      sync.RWMutex
-	by      map[string]*sql.Stmt
+	on runs
+	mu sync.RWMutex
+	by map[string]*sql.Stmt
 }
 
-func newStatements(on interface {
+// runs is a pool of connections or a single one.
+type runs interface {
 	PrepareContext(ctx context.Context, text string) (*sql.Stmt, error)
-}) *statements {
-	return &statements{
-		by: map[string]*sql.Stmt{},
-		prepare: func(ctx context.Context, text string) (*sql.Stmt, error) {
-			return on.PrepareContext(ctx, positional(text))
-		},
-	}
+	QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+	ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error)
+}
+
+func newStatements(on runs) *statements {
+	return &statements{on: on, by: map[string]*sql.Stmt{}}
 }
 
 var placeholder = regexp.MustCompile(`\$[0-9]+`)
@@ -72,23 +72,25 @@ func positional(text string) string {
 	return out
 }
 
-func (s *statements) get(ctx context.Context, text string) (stmt *sql.Stmt, once bool, err error) {
+// get gives the prepared statement, or nil when there is no room for one more.
+func (s *statements) get(ctx context.Context, text string) (*sql.Stmt, error) {
 	s.mu.RLock()
 	stmt, full := s.by[text], len(s.by) >= maxStatements
 	s.mu.RUnlock()
-	if stmt != nil {
-		return stmt, false, nil
+	if stmt != nil || full {
+		return stmt, nil
 	}
-	if stmt, err = s.prepare(ctx, text); err != nil || full {
-		return stmt, true, err
+	fresh, err := s.on.PrepareContext(ctx, positional(text))
+	if err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if have := s.by[text]; have != nil {
-		return stmt, true, nil // another call was first; this one is closed after use
+		return have, fresh.Close() // another call was first
 	}
-	s.by[text] = stmt
-	return stmt, false, nil
+	s.by[text] = fresh
+	return fresh, nil
 }
 
 // close lets the connection go. One with open statements would stay, and with it
@@ -101,13 +103,15 @@ func (s *statements) close() {
 	}
 }
 
+// query must not close a statement of one use by itself: one that belongs to a
+// single connection takes the rows that are still being read with it.
 func (s *statements) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
-	stmt, once, err := s.get(ctx, text)
-	if err != nil {
+	stmt, err := s.get(ctx, text)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if once {
-		defer stmt.Close() // rows keep what they need until they are closed
+	case stmt == nil:
+		return s.on.QueryContext(ctx, positional(text), args...)
 	}
 	return stmt.QueryContext(ctx, args...)
 }
@@ -124,12 +128,12 @@ func (s *statements) exec(ctx context.Context, text string, args []any) (sql.Res
 		return nil, err
 	}
 	ctx = context.WithoutCancel(ctx)
-	stmt, once, err := s.get(ctx, text)
-	if err != nil {
+	stmt, err := s.get(ctx, text)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if once {
-		defer stmt.Close()
+	case stmt == nil:
+		return s.on.ExecContext(ctx, positional(text), args...)
 	}
 	return stmt.ExecContext(ctx, args...)
 }
