@@ -172,7 +172,7 @@ var (
 	}
 	deletions = kind[erasure.Deletion]{
 		name: "deletions", objects: Tx.Deletions, missing: erasure.ErrDeletionNotFound, sample: sampleDeletion,
-		stamp: func(d *erasure.Deletion) *stamp { return &d.Stamp }, change: func(d *erasure.Deletion) { d.Reason = "changed" },
+		stamp: func(d *erasure.Deletion) *stamp { return &d.Stamp }, unset: []string{"Asked"}, change: func(d *erasure.Deletion) { d.Reason = "changed" },
 		order: "state",
 	}
 	held = kind[erasure.Hold]{
