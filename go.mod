@@ -24,8 +24,9 @@ require (
 )
 
 require (
-	github.com/a-h/templ v0.3.1020 // indirect
 	filippo.io/hpke v0.4.0 // indirect
+	github.com/a-h/templ v0.3.1020 // indirect
+	github.com/altcha-org/altcha-lib-go v1.0.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/ccojocar/zxcvbn-go v1.0.4 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
