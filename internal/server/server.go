@@ -16,6 +16,7 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
 	"guildhall/internal/erasure"
+	"guildhall/internal/guard"
 	"guildhall/internal/id"
 	"guildhall/internal/notify"
 	"guildhall/internal/project"
@@ -58,6 +59,8 @@ type Services struct {
 	Credentials *credential.Service
 	Tokens      *token.Service
 	Vault       *vault.Service
+	Guard       *guard.Service
+	Tallies     store.Tallies
 	Erasure     *erasure.Service
 	Realms      *realm.Service
 	Sessions    *session.Service
@@ -65,6 +68,9 @@ type Services struct {
 	Notify      *notify.Service // of a server only
 	Archives    *archive.Service
 }
+
+// guardSecret is the name of the key of what the guard counts.
+const guardSecret = "guard"
 
 // NewServices fills in the services on an open database, whose secrets a master
 // key opens.
@@ -77,6 +83,8 @@ func NewServices(db *store.DB, key vault.Master) Services {
 		Credentials: &credential.Service{Store: store.For[credential.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now, Hasher: credential.NewHasher()},
 		Tokens:      &token.Service{Store: store.SigningKeys{DB: db}, Vault: sealed, Now: time.Now},
 		Vault:       sealed,
+		Guard:       &guard.Service{Store: store.Tallies{DB: db}, Now: time.Now},
+		Tallies:     store.Tallies{DB: db},
 		Erasure:     &erasure.Service{Store: store.For[erasure.Tx](db), Now: time.Now},
 		Realms:      &realm.Service{Store: store.Realms{DB: db}, APIs: apis()},
 		Sessions:    &session.Service{Store: store.For[session.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now},
@@ -126,6 +134,9 @@ func (s *Server) start(ctx context.Context) error {
 		return errors.Join(err, db.Close())
 	}
 	s.Services = NewServices(db, key)
+	if s.Guard.Key, err = db.Secret(ctx, guardSecret); err != nil {
+		return err
+	}
 	s.originsOf = s.origins()
 	if err := s.openMessages(ctx); err != nil {
 		return err
@@ -339,6 +350,9 @@ func (s *Server) sweep(ctx context.Context) {
 		}
 		if err := s.Replays.Sweep(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Error("sweep kept answers", "error", err)
+		}
+		if err := s.Tallies.Sweep(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Error("sweep what the guard has counted", "error", err)
 		}
 		if err := s.DB.SweepSessions(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Error("sweep what expired", "error", err)
