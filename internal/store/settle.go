@@ -210,7 +210,7 @@ func settleApplication(ctx context.Context, in *importing, a *credential.Applica
 		a.Project = in.inside(&in.projects, "project_id", a.Project)
 	}
 	if !in.opts.Credentials {
-		a.SecretHash = ""
+		a.SecretHash, a.OpenID.Keys = "", "" // whoever wrote the archive may have the other half
 	}
 	in.within(a.Grants)
 	in.unique(ctx, "SELECT 1 FROM applications WHERE client_id = $1", a.ClientID, "an application with this client id is on this server already")
@@ -269,6 +269,16 @@ func checkApplication(a *credential.Application) error {
 	}
 	if err := words(255, slices.Concat([]string{a.Name, a.Scheme}, a.Claims, a.Audiences)...); err != nil {
 		return err
+	}
+	o := a.OpenID
+	if err := words(2048, slices.Concat(o.RedirectURIs, o.LogoutURIs, o.Origins, o.GrantTypes, o.Scopes, []string{string(o.Kind), o.AuthMethod, o.Algorithm})...); err != nil {
+		return err
+	}
+	if err := words(2048, o.LogoutNotice, o.LogoURL, o.TermsURL, o.PrivacyURL); err != nil {
+		return err
+	}
+	if !directory.Textual(o.Keys, 0, 64<<10) {
+		return fault.Invalidf("openid", "the public keys are too large")
 	}
 	return a.Settings.Check("settings")
 }

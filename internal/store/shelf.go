@@ -17,6 +17,8 @@ import (
 type shelf interface {
 	file() string
 	tableName() string
+	// fields lists the columns of a line, with credentials.
+	fields() []string
 	// export writes the objects of the organization.
 	export(ctx context.Context, x *exporting) error
 	// load gives what takes the lines of one import.
@@ -58,6 +60,16 @@ type shelved[T any] struct {
 
 func (s *shelved[T]) file() string      { return s.name }
 func (s *shelved[T]) tableName() string { return s.table.name }
+
+func (s *shelved[T]) fields() (names []string) {
+	keep := s.keeps(true)
+	for _, c := range s.table.columns {
+		if keep(c) {
+			names = append(names, c)
+		}
+	}
+	return names
+}
 
 // keeps says which columns are in an archive with or without credentials.
 func (s *shelved[T]) keeps(credentials bool) func(string) bool {
