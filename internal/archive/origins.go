@@ -46,6 +46,13 @@ func (o *origins) of(ctx context.Context, store Store, realm id.ID) ([]id.ID, er
 	return from, nil
 }
 
+// forget lets the next call see what came of an import at once.
+func (o *origins) forget(realm id.ID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.by, realm)
+}
+
 // A Lookup finds what an id from before an import leads to; see Service.Formerly.
 // The zero Lookup finds nothing.
 type Lookup func(ctx context.Context, realm id.ID, kind id.Kind, read func(id.Codec) (id.ID, bool)) (here id.ID, found bool, err error)

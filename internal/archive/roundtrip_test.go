@@ -2,6 +2,7 @@ package archive_test
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"testing"
 
@@ -119,4 +120,72 @@ func (l *lines) Line(kind string, _ int, text []byte) error {
 	l.text = append(append(append(l.text, kind...), ' '), text...)
 	l.text = append(l.text, '\n')
 	return nil
+}
+
+// TestAnExportIsOfOneMoment exports while members come and go: whatever it holds
+// fits together, so that all of it can be imported.
+func TestAnExportIsOfOneMoment(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, address func(testing.TB) string) {
+		from, to := storetest.Open(t, address(t)), storetest.Open(t, address(t))
+		o := from.Organization(t, directory.Organization{Name: "Busy", Slug: "busy"})
+		role := must(from.Directory.CreateRole(ctx, from.System, directory.Role{Organization: o.ID, Key: "r"}))(t)
+		stop, done := make(chan struct{}), make(chan error, 1)
+		go func() {
+			for n := 0; ; n++ {
+				u, err := from.Directory.CreateUser(ctx, from.System, directory.NewUser{User: directory.User{Home: o.ID, Username: fmt.Sprint("u", n)}, Roles: []id.ID{role.ID}})
+				if err == nil && n%3 == 0 {
+					err = from.Directory.RemoveMember(ctx, from.System, o.ID, u.ID)
+				}
+				select {
+				case <-stop:
+					done <- err
+					return
+				default:
+				}
+				if err != nil {
+					done <- err
+					return
+				}
+			}
+		}()
+		for n := range 5 {
+			file, _ := export(t, from, o.ID, archive.ExportOptions{})
+			r, err := load(to, file, archive.ImportOptions{DryRun: true, Slug: fmt.Sprint("busy-", n)})
+			if err != nil || len(r.LeftOut) > 0 {
+				t.Errorf("%v %v %v", err, r.Refused, r.LeftOut)
+			}
+		}
+		close(stop)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestOneOfManyImportsAtOnceIsMade imports one archive at the same time again and again.
+func TestOneOfManyImportsAtOnceIsMade(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, address func(testing.TB) string) {
+		from, to := storetest.Open(t, t.TempDir()), storetest.Open(t, address(t))
+		e := settle(t, from)
+		file, _ := export(t, from, e.organization.ID, archive.ExportOptions{})
+		results := make(chan error, 6)
+		for range cap(results) {
+			go func() {
+				_, err := load(to, file, archive.ImportOptions{})
+				results <- err
+			}()
+		}
+		for range cap(results) {
+			if err := <-results; err != nil && reason(err) != "archive_refused" {
+				t.Errorf("%v", err)
+			}
+		}
+		if n := to.Count(t, "organizations", "slug_key = 'acme'"); n != 1 {
+			t.Errorf("%d organizations were made", n)
+		}
+		to.Scan(t)
+		if r := imported(t, to, file, archive.ImportOptions{}); !r.Already {
+			t.Errorf("%+v", r)
+		}
+	})
 }

@@ -225,6 +225,7 @@ func (s *Service) Import(ctx context.Context, by access.Actor, from io.ReadSeeke
 		}
 		return Read(plain, s.Limits, v)
 	}
+	defer s.origins.forget(by.Realm)
 	return s.Store.Import(ctx, by, read, opts)
 }
 
