@@ -14,19 +14,23 @@ import (
 type serveCommand struct {
 	databaseFlags
 	logFlags
-	Dev           bool          `help:"Serve for development: HTTPS with a development CA, a demo realm, captured mail, printed credentials. Loopback only."`
-	Listen        string        `help:"Address for HTTP; empty for none." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
-	ListenTLS     string        `name:"listen-tls" help:"Address for HTTPS. With --dev 127.0.0.1:8443 unless set." placeholder:"HOST:PORT"`
-	TLSCert       string        `name:"tls-cert" help:"Certificate chain for HTTPS, PEM." type:"path" placeholder:"FILE"`
-	TLSKey        string        `name:"tls-key" help:"Private key for HTTPS, PEM." type:"path" placeholder:"FILE"`
-	MetricsListen string        `help:"Address for Prometheus metrics; empty for none." placeholder:"HOST:PORT"`
-	PublicURL     []string      `name:"public-url" help:"Origin that clients use, such as https://id.example.com. It alone decides issuers and links. Several may be given, the main one first." placeholder:"URL"`
-	TrustedProxy  []string      `help:"Network whose X-Forwarded-For is believed, such as 10.0.0.0/8. May be given several times." placeholder:"CIDR"`
-	Migrate       bool          `help:"Bring a PostgreSQL schema up to date before serving. The embedded database always is."`
-	Fast          bool          `help:"Embedded database only: let a power failure lose the last moments, for more writes a second."`
-	MasterKeyKeep time.Duration `help:"How long a master key that was replaced is kept, so that backups from before can be restored with their secrets. Until then they also hold those of organizations that were purged." default:"720h"`
-	RateLimit     int           `help:"Requests a second for one credential; 0 for no limit." default:"200"`
-	MaxBody       int64         `help:"Largest request body in bytes." default:"1048576"`
+	Dev           bool           `help:"Serve for development: HTTPS with a development CA, a demo realm, captured mail, printed credentials. Loopback only."`
+	Listen        string         `help:"Address for HTTP; empty for none." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	ListenTLS     string         `name:"listen-tls" help:"Address for HTTPS. With --dev 127.0.0.1:8443 unless set." placeholder:"HOST:PORT"`
+	TLSCert       string         `name:"tls-cert" help:"Certificate chain for HTTPS, PEM." type:"path" placeholder:"FILE"`
+	TLSKey        string         `name:"tls-key" help:"Private key for HTTPS, PEM." type:"path" placeholder:"FILE"`
+	MetricsListen string         `help:"Address for Prometheus metrics; empty for none." placeholder:"HOST:PORT"`
+	PublicURL     []string       `name:"public-url" help:"Origin that clients use, such as https://id.example.com. It alone decides issuers and links. Several may be given, the main one first." placeholder:"URL"`
+	TrustedProxy  []string       `help:"Network whose X-Forwarded-For is believed, such as 10.0.0.0/8. May be given several times." placeholder:"CIDR"`
+	Migrate       bool           `help:"Bring a PostgreSQL schema up to date before serving. The embedded database always is."`
+	Fast          bool           `help:"Embedded database only: let a power failure lose the last moments, for more writes a second."`
+	MasterKeyKeep time.Duration  `help:"How long a master key that was replaced is kept, so that backups from before can be restored with their secrets. Until then they also hold those of organizations that were purged." default:"720h"`
+	RateLimit     int            `help:"Requests a second for one credential; 0 for no limit." default:"200"`
+	ClassLimit    map[string]int `name:"rate-limit-class" help:"The same for a class of routes of one API, such as auth0/token=20. May be given several times." placeholder:"API/CLASS=N"`
+	Captcha       string         `help:"Captcha service that suspicious clients are sent to instead of a puzzle of our own: turnstile, hcaptcha or recaptcha." enum:",turnstile,hcaptcha,recaptcha" default:"" placeholder:"SERVICE"`
+	CaptchaSite   string         `name:"captcha-site-key" help:"The site key that the captcha service gave." placeholder:"KEY"`
+	CaptchaSecret string         `help:"The secret that the captcha service gave; better in GUILDHALL_CAPTCHA_SECRET." placeholder:"SECRET"`
+	MaxBody       int64          `help:"Largest request body in bytes." default:"1048576"`
 	messageFlags
 }
 
@@ -62,7 +66,7 @@ func (c *serveCommand) config(p *program) (server.Config, error) {
 	cfg := server.Config{
 		Data: c.Data, Database: c.Database, Master: c.sources(), MasterKeep: c.MasterKeyKeep, Migrate: c.Migrate, Fast: c.Fast, Listen: c.Listen, ListenTLS: c.ListenTLS,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, MetricsListen: c.MetricsListen, PublicURLs: c.PublicURL, Dev: c.Dev,
-		RateLimit: c.RateLimit, MaxBody: c.MaxBody, Messages: c.messages(), Log: c.logger(p.Err), Version: version,
+		RateLimit: c.RateLimit, ClassLimits: c.ClassLimit, Captcha: server.CaptchaConfig{Service: c.Captcha, SiteKey: c.CaptchaSite, Secret: c.CaptchaSecret}, MaxBody: c.MaxBody, Messages: c.messages(), Log: c.logger(p.Err), Version: version,
 		Print: func(format string, args ...any) { fmt.Fprintf(p.Out, format, args...) },
 	}
 	if c.Dev {

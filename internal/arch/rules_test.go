@@ -85,6 +85,8 @@ var domainMay = []struct{ in, path, why string }{
 	{"internal/notify", "encoding/json", "what is sealed of a message is a document"},
 	{"internal/oidc", "net/http", "OpenID Connect is an HTTP protocol"},
 	{"internal/oidc", "encoding/json", "OpenID Connect is an HTTP protocol"},
+	{"internal/guard/captcha", "net/http", "captcha services speak HTTP"},
+	{"internal/guard/captcha", "encoding/json", "captcha services speak HTTP"},
 	{"internal/sso", "net/http", "single sign-on speaks HTTP with identity providers"},
 	{"internal/sso", "encoding/json", "single sign-on speaks HTTP with identity providers"},
 	{"internal/scim", "net/http", "SCIM is an HTTP protocol"},

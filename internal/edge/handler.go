@@ -195,7 +195,7 @@ func (h *handler) limit(header http.Header, c *Call) error {
 	}
 	who := c.Actor.Subject
 	if who == "" {
-		who = c.Client.String()
+		who = network(c.Client)
 	}
 	class := ""
 	if c.Route != nil {
@@ -207,6 +207,16 @@ func (h *handler) limit(header http.Header, c *Call) error {
 		return ErrLimited.With(l)
 	}
 	return nil
+}
+
+// network is whom an address stands for: whoever has an IPv6 address has all of
+// its /64 (RFC 6177), and would have a limit for each.
+func network(a netip.Addr) string {
+	if a = a.Unmap().WithZone(""); a.Is6() {
+		p, _ := a.Prefix(64)
+		return p.String()
+	}
+	return a.String()
 }
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}

@@ -22,11 +22,12 @@ type Limit struct {
 }
 
 // A Limiter counts requests by the generic cell rate algorithm (ITU-T I.371):
-// one time per key, no timers, no queues. It is right for one node; N nodes that
-// share a credential's traffic allow N times the rate.
+// one time per key, no timers, no queues. No request waits for a database: nodes
+// tell each other afterwards what they have taken; see Settle.
 type Limiter struct {
-	Rates map[string]Rate // by dialect, or dialect and class as "dialect/class"
-	Now   func() time.Time
+	Rates  map[string]Rate // by dialect, or dialect and class as "dialect/class"
+	Now    func() time.Time
+	Shared Shared // of all nodes; nil when there is one
 
 	shards [16]limitShard
 	seed   maphash.Seed
@@ -36,7 +37,11 @@ type Limiter struct {
 type limitShard struct {
 	mu   sync.Mutex
 	next map[string]time.Time // theoretical arrival time of the next request
+	owed map[string]debt      // what was taken since the last time it was told
 }
+
+// A debt is what one node took from one key.
+type debt struct{ sum, per time.Duration }
 
 // perShard bounds the memory of the limiter: 16 x 8192 keys.
 const perShard = 8192
@@ -59,10 +64,21 @@ func (l *Limiter) Take(dialect, class, key string) Limit {
 	s := &l.shards[maphash.String(l.seed, key)%uint64(len(l.shards))]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.take(key, rate, l.Now())
+	most := rate.Per
+	if l.Shared != nil {
+		most *= overdrawn
+	}
+	verdict := s.take(key, rate, most, l.Now())
+	if l.Shared != nil && !verdict.Exceeded {
+		s.owe(key, rate)
+	}
+	return verdict
 }
 
-func (s *limitShard) take(key string, rate Rate, now time.Time) Limit {
+// overdrawn is how many bursts can be owed where nodes learn of each other's later.
+const overdrawn = 4
+
+func (s *limitShard) take(key string, rate Rate, most time.Duration, now time.Time) Limit {
 	if s.next == nil {
 		s.next = map[string]time.Time{}
 	}
@@ -71,8 +87,8 @@ func (s *limitShard) take(key string, rate Rate, now time.Time) Limit {
 	switch {
 	case next.Before(now):
 		next = now
-	case next.Sub(now) > rate.Per: // the clock was set back: nobody owes more than a burst
-		next = now.Add(rate.Per)
+	case next.Sub(now) > most: // the clock was set back: nobody owes more
+		next = now.Add(most)
 		s.next[key] = next
 	}
 	if ahead := next.Add(step).Sub(now); ahead > rate.Per {

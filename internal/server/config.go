@@ -34,7 +34,9 @@ type Config struct {
 	PublicURLs     []string // origins of the first realm, the public one first
 	TrustedProxies []netip.Prefix
 	Dev            bool
-	RateLimit      int // requests a second for one credential; 0 means none
+	RateLimit      int            // requests a second for one credential; 0 means none
+	ClassLimits    map[string]int // the same for classes of routes, such as "auth0/token"
+	Captcha        CaptchaConfig
 	MaxBody        int64
 	Messages       Messages
 	Log            *slog.Logger
@@ -119,6 +121,9 @@ func (c *Config) limiter() *edge.Limiter {
 	rates := map[string]edge.Rate{}
 	for _, name := range []string{"auth0", "stytch", "zitadel", "ssojet", "truto", "native"} {
 		rates[name] = rate
+	}
+	for name, count := range c.ClassLimits {
+		rates[name] = edge.Rate{Count: count, Per: time.Second}
 	}
 	return &edge.Limiter{Rates: rates, Now: time.Now}
 }

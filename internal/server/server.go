@@ -33,6 +33,7 @@ type Server struct {
 	Services
 
 	edge      *edge.Edge
+	rates     *edge.Limiter // nil limits nothing
 	metrics   *metrics
 	home      realm.Realm // the first realm, which the configured origins belong to
 	listeners []listening
@@ -134,7 +135,7 @@ func (s *Server) start(ctx context.Context) error {
 		return errors.Join(err, db.Close())
 	}
 	s.Services = NewServices(db, key)
-	if s.Guard.Key, err = db.Secret(ctx, guardSecret); err != nil {
+	if err := s.openGuard(ctx); err != nil {
 		return err
 	}
 	s.originsOf = s.origins()
@@ -148,8 +149,12 @@ func (s *Server) start(ctx context.Context) error {
 	if s.Sessions.Key, err = db.Secret(ctx, "refresh tokens"); err != nil {
 		return err
 	}
+	s.rates = s.limiter()
+	if s.rates != nil && s.Database != "" { // several nodes may share it
+		s.rates.Shared = s.Tallies
+	}
 	s.edge = &edge.Edge{
-		Log: s.Log, Limiter: s.limiter(), Cursors: &edge.Cursors{Key: cursors}, MaxBody: s.MaxBody,
+		Log: s.Log, Limiter: s.rates, Cursors: &edge.Cursors{Key: cursors}, MaxBody: s.MaxBody,
 		ClientIP: edge.ClientIP(s.TrustedProxies), Observe: s.metrics.request, Closing: s.closing,
 	}
 	if err := s.listen(); err != nil { // before anything is written that a second start would miss
@@ -288,7 +293,7 @@ func (s *Server) work() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	worker := &erasure.Worker{Purger: s.Purger(), Log: s.Log, Observe: s.metrics.batch}
-	for _, run := range []func(context.Context){worker.Run, s.keepKeys, s.keepMaster, s.sweep, s.sendMessages} {
+	for _, run := range []func(context.Context){worker.Run, s.keepKeys, s.keepMaster, s.settleRates, s.sweep, s.sendMessages} {
 		s.wait.Add(1)
 		go func() {
 			defer s.wait.Done()

@@ -1,0 +1,57 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"guildhall/internal/edge"
+	"guildhall/internal/guard/captcha"
+	"guildhall/internal/outbound"
+)
+
+// A CaptchaConfig is the account at a captcha service, if there is one.
+type CaptchaConfig struct {
+	Service string // turnstile, hcaptcha or recaptcha; "" for none
+	SiteKey string // for the page
+	Secret  string
+}
+
+// openGuard gives the guard its key, and the captcha service when there is one.
+func (s *Server) openGuard(ctx context.Context) (err error) {
+	if s.Guard.Key, err = s.DB.Secret(ctx, guardSecret); err != nil {
+		return err
+	}
+	if s.Captcha.Service == "" {
+		return nil
+	}
+	way := &outbound.Guard{}
+	service, err := captcha.New(s.Captcha.Service, s.Captcha.Secret, way.Client(outbound.Limits{Timeout: captcha.Patience}))
+	if err != nil {
+		return err
+	}
+	service.SiteKey = s.Captcha.SiteKey
+	s.Guard.Captcha = service
+	return nil
+}
+
+// settleRates tells the other nodes what this one took from the limits of requests.
+func (s *Server) settleRates(ctx context.Context) {
+	if s.rates == nil || s.rates.Shared == nil {
+		return
+	}
+	tick := time.NewTicker(edge.SettleEvery)
+	defer tick.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := time.Now()
+		if err := s.rates.Settle(ctx, now.Sub(last)); err != nil && ctx.Err() == nil {
+			s.Log.Warn("tell other nodes of the limits of requests", "error", err)
+		}
+		last = now
+	}
+}
