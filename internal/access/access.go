@@ -74,6 +74,9 @@ const (
 
 	HoldRead  Permission = "hold:read"
 	HoldWrite Permission = "hold:write"
+
+	WebhookRead  Permission = "webhook:read"
+	WebhookWrite Permission = "webhook:write"
 )
 
 // All lists every permission of the domain.
@@ -89,6 +92,7 @@ func All() []Permission {
 		ProjectRead, ProjectWrite, ProjectDelete,
 		GrantRead, GrantWrite, GrantDelete, AdministratorRead, AdministratorWrite,
 		ApplicationRead, ApplicationWrite, KeyRead, KeyWrite, SessionRead, SessionWrite, EventRead, HoldRead, HoldWrite,
+		WebhookRead, WebhookWrite,
 	}
 }
 

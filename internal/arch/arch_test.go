@@ -67,6 +67,9 @@ func TestEveryRuleFindsWhatItForbids(t *testing.T) {
 		{"a dialer where it belongs", dials, "internal/outbound/a.go", "package outbound\n\nimport \"net\"\n\nvar d net.Dialer", ""},
 		{"a listener", dials, "internal/server/a.go", "package server\n\nimport \"net\"\n\nvar l, _ = net.Listen(\"tcp\", \"\")", ""},
 
+		{"an event nobody knows", unknownEvents, "internal/directory/a.go", "package directory\n\nvar e = \"organization.exploded\"", "no event"},
+		{"an event of the list", unknownEvents, "internal/directory/a.go", "package directory\n\nvar e = \"organization.deleted\"", ""},
+
 		{"junk drawer", packageNames, "internal/store/util/a.go", "package util", "says nothing"},
 		{"name and folder differ", packageNames, "internal/store/a.go", "package storage", "differs"},
 		{"vendor word in the domain", vendorWords, "internal/directory/a.go", "package directory // as Auth0 does", `"auth0"`},

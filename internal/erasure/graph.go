@@ -30,10 +30,16 @@ type Edge struct {
 // indexes that find it.
 const elsewhere = "home_id <> 0 AND home_id <> organization_id"
 
+// beforeTheEnd leaves out the events that tell of an end. They say nothing of
+// people, and are still told to others when the purge is done.
+const beforeTheEnd = "type NOT IN ('organization.deleted', 'user.deleted')"
+
 // Graph is the ownership graph. Adding a kind of object means adding its rows
 // here; a test compares the list with the schema of both engines.
 var Graph = []Edge{
 	// What an organization owns or is referred to by.
+	{id.Delivery, "webhook_deliveries", "organization_id", id.Organization, Remove, "", ""},
+	{id.Webhook, "webhooks", "organization_id", id.Organization, Remove, "", ""},
 	{id.Domain, "domains", "organization_id", id.Organization, Remove, "", ""},
 	{id.Invitation, "invitations", "organization_id", id.Organization, Remove, "", ""},
 	{id.Message, "messages", "organization_id", id.Organization, Remove, "", ""},
@@ -102,7 +108,7 @@ var Graph = []Edge{
 	{id.Identity, "identities", "home_id", id.Organization, HandOver, Detach, elsewhere},
 	{id.User, "users", "home_id", id.Organization, Remove, Erase, ""},
 	{id.User, "users", "home_id", id.Organization, HandOver, Detach, ""},
-	{id.Event, "events", "organization_id", id.Organization, Redact, "", ""},
+	{id.Event, "events", "organization_id", id.Organization, Redact, "", beforeTheEnd},
 	{id.Hold, "holds", "organization_id", id.Organization, Redact, "", ""},
 	{id.Deletion, "deletions", "organization_id", id.Organization, Redact, "", ""},
 	{id.Import, "imports", "organization_id", id.Organization, Redact, "", ""},
@@ -125,7 +131,7 @@ var Graph = []Edge{
 	{id.RoleAssignment, "role_assignments", "user_id", id.User, Remove, "", ""},
 	{id.Member, "members", "user_id", id.User, Remove, "", ""},
 	{id.Invitation, "invitations", "user_id", id.User, Unlink, "", ""},
-	{id.Event, "events", "subject_id", id.User, Redact, "", ""},
+	{id.Event, "events", "subject_id", id.User, Redact, "", beforeTheEnd},
 	{id.Hold, "holds", "user_id", id.User, Redact, "", ""},
 	{id.Deletion, "deletions", "subject_id", id.User, Redact, "", ""},
 }

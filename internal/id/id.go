@@ -87,6 +87,8 @@ const (
 	Challenge         Kind = 50
 	Identity          Kind = 51
 	Import            Kind = 90
+	Webhook           Kind = 95
+	Delivery          Kind = 96
 	BulkDeletion      Kind = 60
 	Message           Kind = 70
 	MessageTemplate   Kind = 71
@@ -100,7 +102,7 @@ var kindNames = map[Kind]string{
 	SigningKey: "signing_key", Connection: "connection", Session: "session", Origin: "origin", Email: "email", Permission: "permission",
 	Hold: "hold", Keyset: "keyset", Receipt: "receipt", Grant: "token_grant", AccessToken: "access_token", Authorization: "authorization", Consent: "consent",
 	SignOut: "sign_out", BulkDeletion: "bulk_deletion",
-	Message: "message", MessageTemplate: "message_template", Challenge: "challenge", Identity: "identity", Import: "import",
+	Message: "message", MessageTemplate: "message_template", Challenge: "challenge", Identity: "identity", Import: "import", Webhook: "webhook", Delivery: "delivery",
 }
 
 // String is the name of the kind in events, counts and receipts.

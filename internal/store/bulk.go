@@ -96,6 +96,7 @@ func insertMany[T any](ctx context.Context, tx *Tx, t *table[T], list []T) error
 				text.WriteString(", ")
 			}
 		}
+		text.WriteString(t.there)
 		if _, err := tx.q.exec(ctx, text.String(), args); err != nil {
 			return objects[T]{t, tx}.refused(err)
 		}

@@ -27,6 +27,7 @@ var targets = map[string]string{
 	"project_organization_id": "organizations", "default_organization": "organizations", "user_id": "users",
 	"member_id": "members", "role_id": "roles", "project_id": "projects", "system_project": "projects", "grant_id": "project_grants",
 	"connection_id": "connections",
+	"webhook_id":    "webhooks", "event_id": "events",
 }
 
 // memories are the tables whose rows tell of what is gone: only their realm has to exist.
@@ -72,11 +73,11 @@ var suspicions = []suspicion{
 	{"jobs", "work on a deletion that does not exist",
 		"kind = 'purge' AND NOT EXISTS (SELECT 1 FROM deletions AS d WHERE d.id = jobs.id)"},
 
-	// The event of an end is about nobody: it stays whole.
+	// The events of an end are about nobody: they stay whole.
 	{"events", "still tell details of an organization that is gone",
-		"data <> '' AND type NOT LIKE '%.purged' AND organization_id <> 0 AND NOT EXISTS (SELECT 1 FROM organizations AS x WHERE x.id = events.organization_id)"},
+		"data <> '' AND type NOT LIKE '%.purged' AND type NOT IN ('organization.deleted', 'user.deleted') AND organization_id <> 0 AND NOT EXISTS (SELECT 1 FROM organizations AS x WHERE x.id = events.organization_id)"},
 	{"events", "still tell details of a user who is gone",
-		"data <> '' AND type NOT LIKE '%.purged' AND kind = " + userKind + " AND NOT EXISTS (SELECT 1 FROM users AS x WHERE x.id = events.subject_id)"},
+		"data <> '' AND type NOT LIKE '%.purged' AND type NOT IN ('organization.deleted', 'user.deleted') AND kind = " + userKind + " AND NOT EXISTS (SELECT 1 FROM users AS x WHERE x.id = events.subject_id)"},
 
 	{"holds", "still give a reason about an organization that is gone",
 		"reason <> '' AND organization_id <> 0 AND NOT EXISTS (SELECT 1 FROM organizations AS x WHERE x.id = holds.organization_id)"},

@@ -51,12 +51,12 @@ func (p Purger) Pace() (batch, aside time.Duration) {
 func (p Purger) Claim(ctx context.Context) (job erasure.Job, ok bool, err error) {
 	now := p.DB.now()
 	due := []any{int64(0), micros(now)}
-	if err := scanOne(ctx, p.DB.read(), "SELECT id FROM jobs WHERE lease_until <= $2 AND run_at <= $2 AND id > $1 LIMIT 1", due, (*int64)(&job.Deletion)); err != nil {
+	if err := scanOne(ctx, p.DB.read(), "SELECT id FROM jobs WHERE kind = 'purge' AND lease_until <= $2 AND run_at <= $2 AND id > $1 LIMIT 1", due, (*int64)(&job.Deletion)); err != nil {
 		return job, false, ignore(err, errNoRow)
 	}
 	err = p.DB.transact(ctx, true, func(q querier) error {
 		return scanOne(ctx, q, `UPDATE jobs SET holder = $1, lease_until = $2, attempt = attempt + 1
-			WHERE id = (SELECT id FROM jobs WHERE run_at <= $3 AND lease_until <= $3 ORDER BY run_at, id LIMIT 1) AND lease_until <= $3
+			WHERE id = (SELECT id FROM jobs WHERE kind = 'purge' AND run_at <= $3 AND lease_until <= $3 ORDER BY run_at, id LIMIT 1) AND lease_until <= $3
 			RETURNING id, realm_id`, []any{p.DB.holder, micros(now.Add(purgeLease)), micros(now)}, (*int64)(&job.Deletion), (*int64)(&job.Realm))
 	})
 	if err != nil {

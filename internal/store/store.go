@@ -44,6 +44,8 @@ type DB struct {
 	ids      *id.Generator
 	holder   string // names this process in leases
 	kick     chan struct{}
+	told     chan struct{} // there may be something for webhooks
+	lined    atomic.Bool   // deliveries were lined up in this process
 	rate     atomic.Uint64 // of purges, rows a second, as a float's bits
 	closed   sync.Once
 	closeErr error
@@ -56,7 +58,7 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{engine: e, now: opts.Now, log: opts.Log, holder: newHolder(), kick: make(chan struct{}, 1)}
+	db := &DB{engine: e, now: opts.Now, log: opts.Log, holder: newHolder(), kick: make(chan struct{}, 1), told: make(chan struct{}, 1)}
 	if db.now == nil {
 		db.now = time.Now
 	}
@@ -151,6 +153,19 @@ func (r Runner[T]) Update(ctx context.Context, realm id.ID, fn func(T) error) er
 	return r.db.update(ctx, realm, false, func(tx *Tx) error { return fn(any(tx).(T)) })
 }
 
+// committed lets those look whom a transaction left something to do.
+func (db *DB) committed(tx *Tx) {
+	if tx.condemned {
+		db.Kick()
+	}
+	if tx.lined {
+		db.lined.Store(true)
+	}
+	if tx.told || tx.lined {
+		db.tell()
+	}
+}
+
 const attempts = 12
 
 // errRaced is a row that somebody else wrote between a look for it and its insert.
@@ -168,8 +183,8 @@ func (db *DB) update(ctx context.Context, realm id.ID, background bool, fn func(
 			tx.q = q
 			return fn(tx)
 		})
-		if err == nil && tx.condemned {
-			db.Kick()
+		if err == nil {
+			db.committed(tx)
 		}
 		return err
 	})

@@ -33,9 +33,10 @@ type table[T any] struct {
 	reads   map[string]string                    // columns that are read as an expression
 	sparse  []string                             // columns that are mostly empty and indexed only where they are not
 	home    func(*T) id.ID                       // the organization that the row ends with besides its owner, or nil
-	fixed   []string                             // columns that only a purge changes
+	fixed   []string                             // columns that Update leaves alone
 	settle  func(context.Context, *Tx, *T) error // what else an update brings about, or nil
 	crowded bool                                 // many may hold a row at once: whoever locks it must get his turn
+	there   string                               // what an insert of many does about rows that are there already
 }
 
 // selections keeps what selected gives, by table.

@@ -25,6 +25,8 @@ type Tx struct {
 	now       time.Time // one time for the whole transaction
 	writes    bool
 	condemned bool // there is work for the purge after the commit
+	told      bool // there are events after the commit
+	lined     bool // there are deliveries that may be due after the commit
 }
 
 // suffix gives a locking clause, which only a writing transaction has a use for.
@@ -132,9 +134,20 @@ func (tx *Tx) Append(ctx context.Context, e event.Event) (event.Event, error) {
 	if err != nil {
 		return e, err
 	}
-	_, err = tx.q.exec(ctx, `INSERT INTO events (id, realm_id, organization_id, type, actor, kind, subject_id, at, data)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		[]any{int64(e.ID), int64(tx.realm), int64(e.Organization), e.Type, e.Actor, int64(e.Kind), int64(e.Subject), micros(e.At), data})
+	// Whether somebody listens is asked in the statement that writes: in no other
+	// moment is the answer right on every node. Without webhooks it is a look into
+	// an empty index.
+	if _, err = tx.q.exec(ctx, `INSERT INTO events (id, realm_id, organization_id, type, actor, kind, subject_id, at, data, pending)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+		EXISTS (SELECT 1 FROM webhooks AS w WHERE w.realm_id = $10 AND w.organization_id IN (0, $11) AND w.state = 'enabled'))`,
+		[]any{int64(e.ID), int64(tx.realm), int64(e.Organization), e.Type, e.Actor, int64(e.Kind), int64(e.Subject), micros(e.At), data,
+			int64(tx.realm), int64(e.Organization)}); err != nil {
+		return e, err
+	}
+	tx.told = true
+	if e.Type == "organization.deleted" {
+		err = tx.bidFarewell(ctx, e)
+	}
 	return e, err
 }
 
@@ -187,6 +200,9 @@ func (tx *Tx) Condemn(ctx context.Context, d *erasure.Deletion) error {
 	if err := tx.Deletions().Insert(ctx, d); err != nil {
 		return err
 	}
+	if err := tx.announce(ctx, d); err != nil {
+		return err
+	}
 	tx.condemned = true
 	run := tx.now
 	if d.State == erasure.Grace {
@@ -195,6 +211,22 @@ func (tx *Tx) Condemn(ctx context.Context, d *erasure.Deletion) error {
 	_, err = tx.q.exec(ctx, `INSERT INTO jobs (id, realm_id, kind, key, run_at, lease_until, holder, attempt, last_error)
 		VALUES ($1, $2, 'purge', $3, $4, 0, '', 0, '')`,
 		[]any{int64(d.ID), int64(tx.realm), d.ID.String(), micros(run)})
+	return err
+}
+
+// announce writes that the end of something was asked for. That it ended is
+// written by whoever knows what it was.
+func (tx *Tx) announce(ctx context.Context, d *erasure.Deletion) error {
+	data := map[string]any{"deletion": d.ID.String()}
+	if d.Kind == id.Organization {
+		data["users"] = string(d.Users)
+	}
+	if !d.GraceUntil.IsZero() {
+		data["grace_until"] = d.GraceUntil.UTC().Format(time.RFC3339)
+	}
+	_, err := tx.Append(ctx, event.Event{
+		Type: d.Kind.String() + ".deletion.requested", Actor: d.RequestedBy, Organization: d.Organization, Kind: d.Kind, Subject: d.Subject, Data: data,
+	})
 	return err
 }
 

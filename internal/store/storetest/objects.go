@@ -18,6 +18,7 @@ import (
 	"guildhall/internal/query"
 	"guildhall/internal/sso"
 	"guildhall/internal/vault"
+	"guildhall/internal/webhook"
 )
 
 var ctx = context.Background()
@@ -192,6 +193,19 @@ var (
 	}
 )
 
+var (
+	webhooks = kind[webhook.Webhook]{
+		name: "webhooks", objects: Tx.Webhooks, missing: webhook.ErrNotFound, sample: sampleWebhook,
+		stamp: func(w *webhook.Webhook) *stamp { return &w.Stamp }, change: func(w *webhook.Webhook) { w.Name = "changed" },
+		order: "state",
+	}
+	deliveries = kind[webhook.Delivery]{
+		name: "webhook deliveries", objects: Tx.Deliveries, missing: webhook.ErrDeliveryNotFound, sample: sampleDelivery, before: newWebhook,
+		stamp: func(d *webhook.Delivery) *stamp { return &d.Stamp }, change: func(d *webhook.Delivery) { d.Error = "changed" },
+		order: "state",
+	}
+)
+
 // A tester is a kind whose type is no longer known.
 type tester interface {
 	contract(t *testing.T, w *World)
@@ -204,6 +218,7 @@ func kinds() []tester {
 		organizations, users, members, roles, roleAssignments, invitations, messages, messageTemplates, domains, entries, projects, projectRoles, projectGrants,
 		sessions, tokenGrants, accesses, signOuts, authorizations, consents,
 		userGrants, administrators, applications, keys, integratedAccounts, proofs, challenges, connections, identities, deletions, held, receipts, keysets,
+		webhooks, deliveries,
 	}
 }
 

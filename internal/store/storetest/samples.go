@@ -15,6 +15,7 @@ import (
 	"guildhall/internal/query"
 	"guildhall/internal/sso"
 	"guildhall/internal/vault"
+	"guildhall/internal/webhook"
 )
 
 // A fixture is what samples hang on: living owners of every kind.
@@ -264,6 +265,29 @@ func sampleReceipt(f fixture, n int) erasure.Receipt {
 // sampleKeyset is of an organization made by newSealed: each has one at most.
 func sampleKeyset(_ fixture, n int) vault.Keyset {
 	return vault.Keyset{Scope: vault.Own, Master: awkward, Wrapped: []byte(word("\x00\xff", n))}
+}
+
+func sampleWebhook(f fixture, n int) webhook.Webhook {
+	return webhook.Webhook{
+		Organization: f.organization.ID, Name: word("name", n), URL: "https://example.com/" + fmt.Sprint(n), Types: []string{"organization.*", "user.created"},
+		State: webhook.Disabled, Reason: webhook.Gone, DisabledAt: moment, Keys: []webhook.Key{{Hint: "abcd", CreatedAt: moment, ExpiresAt: moment}},
+		Sealed: []byte("\x00\xff" + awkward), FailingSince: moment, SucceededAt: moment,
+	}
+}
+
+func sampleDelivery(f fixture, n int) webhook.Delivery {
+	return webhook.Delivery{
+		Organization: f.organization.ID, Event: f.organization.ID + id.ID(n), Type: "user.created", State: webhook.Failed, Attempts: int64(n), Code: 500,
+		Error: awkward, DueAt: moment, EndedAt: moment, Tries: []webhook.Try{{At: moment, Took: time.Second, Code: 500, Error: awkward}},
+	}
+}
+
+// newWebhook gives the sample of a delivery a webhook of its own.
+func newWebhook(tx Tx, f fixture, d *webhook.Delivery) error {
+	w := sampleWebhook(f, int(d.Attempts))
+	err := tx.Webhooks().Insert(ctx, &w)
+	d.Webhook = w.ID
+	return err
 }
 
 // newPerson gives the sample of a member a user of its own.

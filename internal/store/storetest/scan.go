@@ -104,7 +104,7 @@ func (w *World) orphans(t TB, e erasure.Edge) int {
 	if e.Effect == erasure.Redact {
 		gone += " AND " + personal[e.Table] + " <> ''"
 		if e.Table == "events" {
-			gone += " AND type NOT LIKE '%.purged'" // which is about nobody
+			gone += " AND type NOT LIKE '%.purged' AND type NOT IN ('organization.deleted', 'user.deleted')" // which are about nobody
 			if e.Of == id.User {
 				gone += fmt.Sprintf(" AND kind = %d", id.User)
 			}

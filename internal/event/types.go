@@ -1,0 +1,165 @@
+package event
+
+import (
+	"slices"
+	"strings"
+
+	"guildhall/internal/id"
+)
+
+// A Type is one kind of fact, as it is told to those who are listening.
+type Type struct {
+	Name  string
+	About string
+	Data  []Field // what stands in Event.Data, if it is there
+	Reach Reach
+}
+
+// A Field is one value in the data of an event.
+type Field struct {
+	Name  string
+	Kind  id.Kind // the value is the id of such an object; 0 for plain text
+	About string
+}
+
+// Reach says who hears of events of a type besides the log.
+type Reach uint8
+
+const (
+	// Everybody listening in the realm, and in the organization it happened in.
+	Everybody Reach = iota
+	// RealmOnly is what an organization is not told of itself, such as that it is
+	// held for a court.
+	RealmOnly
+	// Nobody but the one it is made for.
+	Nobody
+)
+
+var (
+	deletion  = Field{"deletion", id.Deletion, "The deletion, which tells how far it is and gives the receipt."}
+	usersFate = Field{"users", 0, "What becomes of the users at home in the organization: erase or detach."}
+	graceEnd  = Field{"grace_until", 0, "Until when it can be undone, RFC 3339; missing without a grace."}
+	person    = Field{"user", id.User, "The user."}
+	dnsName   = Field{"domain", 0, "The name of the domain."}
+)
+
+// Types lists every type of event, in the order of the manual. What is written
+// into the log has its row here.
+var Types = []Type{
+	{"organization.created", "An organization was created.", []Field{{"name", 0, "Its name."}, {"slug", 0, "Its slug."}}, Everybody},
+	{"organization.updated", "Fields of an organization changed.", nil, Everybody},
+	{"organization.suspended", "An organization was suspended: nobody signs in through it.", nil, Everybody},
+	{"organization.activated", "The suspension of an organization ended.", nil, Everybody},
+	{"organization.metadata.set", "Metadata of an organization was written.", nil, Everybody},
+	{"organization.metadata.removed", "Metadata of an organization was removed.", nil, Everybody},
+	{"organization.deletion.requested", "Somebody asked for the end of an organization.", []Field{deletion, usersFate, graceEnd}, Everybody},
+	{"organization.deleted", "An organization ended: it does not exist any more. The last event that its own webhooks get.", []Field{deletion, usersFate}, Everybody},
+	{"organization.restored", "The deletion of an organization was undone.", []Field{deletion}, Everybody},
+	{"organization.purged", "The last row of a deleted organization is gone, and the receipt is signed.", []Field{deletion}, Everybody},
+
+	{"user.created", "A user was created.", []Field{{"kind", 0, "human or machine."}}, Everybody},
+	{"user.updated", "Fields of a user, or the password, changed.", nil, Everybody},
+	{"user.active", "A user was switched on.", nil, Everybody},
+	{"user.inactive", "A user was switched off.", nil, Everybody},
+	{"user.locked", "A user was locked.", nil, Everybody},
+	{"user.initial", "A user has to finish signing up again.", nil, Everybody},
+	{"user.metadata.set", "Metadata of a user was written.", nil, Everybody},
+	{"user.metadata.removed", "Metadata of a user was removed.", nil, Everybody},
+	{"user.deletion.requested", "Somebody asked for the end of a user.", []Field{deletion, graceEnd}, Everybody},
+	{"user.deleted", "A user ended, or is only kept to be reactivated; the deletion is missing then.", []Field{deletion}, Everybody},
+	{"user.restored", "The deletion of a user was undone.", []Field{deletion}, Everybody},
+	{"user.purged", "The last row of a deleted user is gone, and the receipt is signed.", []Field{deletion}, Everybody},
+
+	{"member.added", "A user became a member of an organization.", []Field{person}, Everybody},
+	{"member.updated", "Fields of a membership changed.", nil, Everybody},
+	{"member.active", "A member became active.", nil, Everybody},
+	{"member.invited", "A member is invited again.", nil, Everybody},
+	{"member.pending", "A member is pending.", nil, Everybody},
+	{"member.removed", "A membership ended; the user stays.", []Field{person}, Everybody},
+	{"member.deletion.requested", "Somebody asked for the end of a membership that can be undone.", []Field{deletion, graceEnd, person}, Everybody},
+	{"member.deleted", "A membership ended and can be undone, or is only kept to be reactivated; the deletion is missing then.", []Field{deletion, person}, Everybody},
+	{"member.restored", "The end of a membership was undone.", []Field{deletion, person}, Everybody},
+	{"member.purged", "The last row of a membership that ended is gone.", []Field{deletion}, Everybody},
+
+	{"role.created", "A role was created.", nil, Everybody},
+	{"role.updated", "A role changed.", nil, Everybody},
+	{"role.deleted", "A role was deleted.", nil, Everybody},
+	{"role.assigned", "A user got a role.", []Field{person}, Everybody},
+	{"role.unassigned", "A user lost a role.", []Field{person}, Everybody},
+
+	{"invitation.created", "Somebody was invited.", nil, Everybody},
+	{"invitation.revoked", "An invitation was revoked.", nil, Everybody},
+
+	{"domain.added", "A domain was added to an organization.", []Field{dnsName}, Everybody},
+	{"domain.updated", "Settings of a domain changed.", []Field{dnsName}, Everybody},
+	{"domain.verified", "A domain was proved to belong to its organization.", []Field{dnsName}, Everybody},
+	{"domain.removed", "A domain was removed.", []Field{dnsName}, Everybody},
+
+	{"project.created", "A project was created.", nil, Everybody},
+	{"project.updated", "A project changed.", nil, Everybody},
+	{"project.activated", "A project was activated.", nil, Everybody},
+	{"project.deactivated", "A project was deactivated.", nil, Everybody},
+	{"project.deleted", "A project was deleted.", nil, Everybody},
+	{"project.role.added", "A project got a role.", nil, Everybody},
+	{"project.role.changed", "A role of a project changed.", nil, Everybody},
+	{"project.role.removed", "A role of a project was removed.", nil, Everybody},
+	{"project.grant.added", "A project was granted to another organization.", nil, Everybody},
+	{"project.grant.changed", "A grant of a project changed.", nil, Everybody},
+	{"project.grant.removed", "A grant of a project was removed.", nil, Everybody},
+	{"user.grant.added", "A user got roles of a project.", nil, Everybody},
+	{"user.grant.changed", "The roles of a project that a user has changed.", nil, Everybody},
+	{"user.grant.removed", "A user lost the roles of a project.", nil, Everybody},
+
+	{"realm.administrator.added", "A user became administrator of the realm.", nil, RealmOnly},
+	{"realm.administrator.changed", "The roles of an administrator of the realm changed.", nil, RealmOnly},
+	{"realm.administrator.removed", "A user is no longer administrator of the realm.", nil, RealmOnly},
+	{"organization.administrator.added", "A user became administrator of an organization.", nil, Everybody},
+	{"organization.administrator.changed", "The roles of an administrator of an organization changed.", nil, Everybody},
+	{"organization.administrator.removed", "A user is no longer administrator of an organization.", nil, Everybody},
+	{"project.administrator.added", "A user became administrator of a project.", nil, Everybody},
+	{"project.administrator.changed", "The roles of an administrator of a project changed.", nil, Everybody},
+	{"project.administrator.removed", "A user is no longer administrator of a project.", nil, Everybody},
+	{"project_grant.administrator.added", "A user became administrator of a project grant.", nil, Everybody},
+	{"project_grant.administrator.changed", "The roles of an administrator of a project grant changed.", nil, Everybody},
+	{"project_grant.administrator.removed", "A user is no longer administrator of a project grant.", nil, Everybody},
+
+	{"application.created", "An application was registered.", nil, Everybody},
+	{"application.updated", "An application changed.", nil, Everybody},
+	{"application.deleted", "An application was deleted; its tokens are dead.", nil, Everybody},
+	{"key.created", "A key or token for programs was made.", nil, Everybody},
+	{"key.revoked", "A key or token for programs was revoked.", nil, Everybody},
+	{"integrated_account.created", "An integrated account was created.", nil, Everybody},
+	{"integrated_account.updated", "An integrated account changed.", nil, Everybody},
+	{"integrated_account.deleted", "An integrated account was deleted.", nil, Everybody},
+
+	{"hold.placed", "A legal hold was placed.", nil, RealmOnly},
+	{"hold.released", "A legal hold was released.", nil, RealmOnly},
+	{"deletion.paused", "An operator stopped a purge.", []Field{deletion}, RealmOnly},
+	{"deletion.resumed", "A paused purge goes on.", []Field{deletion}, RealmOnly},
+	{"deletion.hastened", "The grace of a deletion was ended early.", []Field{deletion}, RealmOnly},
+
+	{"webhook.created", "A webhook was created.", nil, Everybody},
+	{"webhook.updated", "A webhook changed.", nil, Everybody},
+	{"webhook.secret.rotated", "A webhook got a new secret; both sign until the old one ends.", nil, Everybody},
+	{"webhook.disabled", "A webhook was switched off.", []Field{{"reason", 0, "failing: its endpoint took nothing for three days. gone: its endpoint answered 410. request: somebody did it."}}, Everybody},
+	{"webhook.deleted", "A webhook was deleted.", nil, Everybody},
+	{"webhook.test", "Somebody tries a webhook out. Only that webhook gets it.", nil, Nobody},
+}
+
+// Named finds a type.
+func Named(name string) (Type, bool) {
+	i := slices.IndexFunc(Types, func(t Type) bool { return t.Name == name })
+	if i < 0 {
+		return Type{}, false
+	}
+	return Types[i], true
+}
+
+// Matches reports whether a pattern stands for a type: its name, the beginning of
+// names up to a dot and a star, as in "organization.*", or "*".
+func Matches(pattern, name string) bool {
+	if start, ok := strings.CutSuffix(pattern, "*"); ok {
+		return strings.HasPrefix(name, start) && (start == "" || strings.HasSuffix(start, "."))
+	}
+	return pattern == name
+}
