@@ -22,6 +22,7 @@ type serveCommand struct {
 	MetricsListen string         `help:"Address for Prometheus metrics; empty for none." placeholder:"HOST:PORT"`
 	PublicURL     []string       `name:"public-url" help:"Origin that clients use, such as https://id.example.com. It alone decides issuers and links. Several may be given, the main one first." placeholder:"URL"`
 	TrustedProxy  []string       `help:"Network whose X-Forwarded-For is believed, such as 10.0.0.0/8. May be given several times." placeholder:"CIDR"`
+	OutboundAllow []string       `help:"Network that is not public and that the server may call all the same, such as 10.0.0.0/8. May be given several times; see docs/webhooks.md." placeholder:"CIDR"`
 	Migrate       bool           `help:"Bring a PostgreSQL schema up to date before serving. The embedded database always is."`
 	Fast          bool           `help:"Embedded database only: let a power failure lose the last moments, for more writes a second."`
 	MasterKeyKeep time.Duration  `help:"How long a master key that was replaced is kept, so that backups from before can be restored with their secrets. Until then they also hold those of organizations that were purged." default:"720h"`
@@ -75,12 +76,22 @@ func (c *serveCommand) config(p *program) (server.Config, error) {
 			cfg.ListenTLS = "127.0.0.1:8443"
 		}
 	}
-	for _, s := range c.TrustedProxy {
+	var err error
+	if cfg.TrustedProxies, err = networks("--trusted-proxy", c.TrustedProxy); err != nil {
+		return cfg, err
+	}
+	cfg.OutboundAllow, err = networks("--outbound-allow", c.OutboundAllow)
+	return cfg, err
+}
+
+// networks reads a flag that can be given several times.
+func networks(flag string, list []string) (all []netip.Prefix, err error) {
+	for _, s := range list {
 		prefix, err := netip.ParsePrefix(s)
 		if err != nil {
-			return cfg, fmt.Errorf("--trusted-proxy %q is not a network such as 10.0.0.0/8", s)
+			return nil, fmt.Errorf("%s %q is not a network such as 10.0.0.0/8", flag, s)
 		}
-		cfg.TrustedProxies = append(cfg.TrustedProxies, prefix)
+		all = append(all, prefix)
 	}
-	return cfg, nil
+	return all, nil
 }

@@ -33,6 +33,7 @@ type Config struct {
 	MetricsListen  string
 	PublicURLs     []string // origins of the first realm, the public one first
 	TrustedProxies []netip.Prefix
+	OutboundAllow  []netip.Prefix // networks that are not public and may be connected to
 	Dev            bool
 	RateLimit      int            // requests a second for one credential; 0 means none
 	ClassLimits    map[string]int // the same for classes of routes, such as "auth0/token"

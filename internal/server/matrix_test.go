@@ -25,6 +25,7 @@ import (
 	"guildhall/internal/project"
 	"guildhall/internal/query"
 	"guildhall/internal/realm"
+	"guildhall/internal/webhook"
 )
 
 // The authorization matrix: every operation of every route table, called without
@@ -124,7 +125,10 @@ func (s *Server) populate(t *testing.T, r realm.Realm) world {
 	must(err)
 	a, err := s.Credentials.CreateIntegratedAccount(ctx, w.by, credential.IntegratedAccount{Organization: o.ID, TenantKey: "t", Status: "active"})
 	must(err)
+	hook, _, err := s.Webhooks.Create(ctx, w.by, webhook.Draft{Organization: o.ID, URL: "https://example.com/"})
+	must(err)
 	w.ids = map[id.Kind]id.ID{
+		id.Webhook:      hook.ID,
 		id.Organization: o.ID, id.User: u.ID, id.Member: m.ID, id.Role: role.ID, id.Invitation: v.ID, id.Domain: domain.ID,
 		id.Project: p.ID, id.ProjectGrant: g.ID, id.UserGrant: ug.ID, id.Key: k.ID, id.IntegratedAccount: a.ID, id.Realm: r.ID,
 	}
@@ -239,7 +243,7 @@ func tables() []table {
 				return "rlm_" + id.For(id.None, k).Base62(i) // realms belong to none
 			}
 			return map[id.Kind]string{id.Organization: "org_", id.User: "usr_", id.Member: "mem_", id.Role: "rol_", id.Invitation: "inv_",
-				id.Domain: "dom_", id.Key: "key_", id.Deletion: "del_", id.Hold: "hld_"}[k] + id.For(r.ID, k).Base62(i)
+				id.Domain: "dom_", id.Key: "key_", id.Deletion: "del_", id.Hold: "hld_", id.Webhook: "whk_"}[k] + id.For(r.ID, k).Base62(i)
 		}, nativeCredential},
 	}
 }
@@ -322,7 +326,7 @@ var byName = map[string]id.Kind{
 	"organization": id.Organization, "organization_id": id.Organization, "org_id": id.Organization, "member": id.Member, "member_id": id.Member,
 	"user": id.User, "user_id": id.User, "role": id.Role, "invitation": id.Invitation, "invitation_id": id.Invitation, "domain": id.Domain,
 	"discovery_domain_id": id.Domain, "key": id.Key, "realm": id.Realm, "deletion": id.Deletion, "hold": id.Hold, "project_id": id.Project, "grant_id": id.ProjectGrant,
-	"token_id": id.Key, "key_id": id.Key,
+	"token_id": id.Key, "key_id": id.Key, "webhook": id.Webhook,
 }
 
 func placeholderKind(_, name string) id.Kind { return byName[name] }

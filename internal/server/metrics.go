@@ -8,6 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"guildhall/internal/webhook"
 )
 
 // metrics are what the server tells of itself. Labels never hold ids: their
@@ -17,6 +19,8 @@ type metrics struct {
 	requests *prometheus.HistogramVec
 	rows     prometheus.Counter
 	batches  prometheus.Histogram
+
+	deliveries *prometheus.HistogramVec
 }
 
 func newMetrics(version string) *metrics {
@@ -32,11 +36,15 @@ func newMetrics(version string) *metrics {
 			Buckets: []float64{.0005, .001, .002, .005, .01, .025, .05, .1, .5},
 		}),
 	}
+	m.deliveries = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "guildhall_webhook_seconds", Help: "Time taken by attempts to deliver to webhooks, by the class of the answer.",
+		Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 15},
+	}, []string{"answer"})
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "guildhall_build_info", Help: "Always 1; the label tells the version.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.rows, m.batches, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.requests, m.rows, m.batches, m.deliveries, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -47,6 +55,14 @@ func (m *metrics) request(dialect, operation string, status int, took time.Durat
 func (m *metrics) batch(rows int, took time.Duration) {
 	m.rows.Add(float64(rows))
 	m.batches.Observe(took.Seconds())
+}
+
+func (m *metrics) delivery(o webhook.Outcome) {
+	answer := "none"
+	if o.Code >= 100 && o.Code < 600 {
+		answer = strconv.Itoa(o.Code/100) + "xx"
+	}
+	m.deliveries.WithLabelValues(answer).Observe(o.Took.Seconds())
 }
 
 // Metrics answers with the metrics in Prometheus's text format.

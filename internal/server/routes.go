@@ -41,7 +41,7 @@ func (s *Server) handler() http.Handler {
 	}
 	mount(z.Prefixes(), z.Handler(s.edge))
 	n := &native.API{
-		Realms: s.Realms, Directory: s.Directory, Credentials: s.Credentials, Erasure: s.Erasure, Archives: s.Archives, Tokens: s.Tokens, Replays: s.Replays, Now: time.Now,
+		Realms: s.Realms, Directory: s.Directory, Credentials: s.Credentials, Erasure: s.Erasure, Webhooks: s.Webhooks, Archives: s.Archives, Tokens: s.Tokens, Replays: s.Replays, Now: time.Now,
 	}
 	if s.Dev {
 		n.Messages = s.messages.of

@@ -19,12 +19,14 @@ import (
 	"guildhall/internal/guard"
 	"guildhall/internal/id"
 	"guildhall/internal/notify"
+	"guildhall/internal/outbound"
 	"guildhall/internal/project"
 	"guildhall/internal/realm"
 	"guildhall/internal/session"
 	"guildhall/internal/store"
 	"guildhall/internal/token"
 	"guildhall/internal/vault"
+	"guildhall/internal/webhook"
 )
 
 // A Server is a running guildhall.
@@ -40,6 +42,7 @@ type Server struct {
 	messages  *captured
 	wake      chan struct{} // there is a message to send
 	originsOf func(realm id.ID) []string
+	out       *outbound.Guard // every connection the server opens by itself
 
 	metricsListener net.Listener
 	metricsServer   *http.Server
@@ -62,6 +65,7 @@ type Services struct {
 	Vault       *vault.Service
 	Guard       *guard.Service
 	Tallies     store.Tallies
+	Webhooks    *webhook.Service
 	Erasure     *erasure.Service
 	Realms      *realm.Service
 	Sessions    *session.Service
@@ -90,7 +94,10 @@ func NewServices(db *store.DB, key vault.Master) Services {
 		Realms:      &realm.Service{Store: store.Realms{DB: db}, APIs: apis()},
 		Sessions:    &session.Service{Store: store.For[session.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now},
 		Replays:     store.Replays{DB: db},
-		Archives:    &archive.Service{Store: store.Archives{DB: db}},
+		Webhooks: &webhook.Service{
+			Store: store.For[webhook.Tx](db), Vault: sealed, Check: (&outbound.Poster{Guard: &outbound.Guard{}}).Check, Now: time.Now,
+		},
+		Archives: &archive.Service{Store: store.Archives{DB: db}},
 	}
 }
 
@@ -138,6 +145,8 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.openGuard(ctx); err != nil {
 		return err
 	}
+	s.out = s.Outbound()
+	s.Webhooks.Check = s.poster().Check
 	s.originsOf = s.origins()
 	if err := s.openMessages(ctx); err != nil {
 		return err
@@ -293,7 +302,7 @@ func (s *Server) work() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	worker := &erasure.Worker{Purger: s.Purger(), Log: s.Log, Observe: s.metrics.batch}
-	for _, run := range []func(context.Context){worker.Run, s.keepKeys, s.keepMaster, s.settleRates, s.sweep, s.sendMessages} {
+	for _, run := range []func(context.Context){worker.Run, s.deliverer().Run, s.keepKeys, s.keepMaster, s.settleRates, s.sweep, s.sendMessages} {
 		s.wait.Add(1)
 		go func() {
 			defer s.wait.Done()

@@ -20,8 +20,8 @@ var webhooks = &table[webhook.Webhook]{
 		return []any{num(&w.Organization), &w.Name, &w.URL, doc(&w.Types), (*string)(&w.State), &w.Reason, at(&w.DisabledAt), doc(&w.Keys), &w.Sealed,
 			at(&w.FailingSince), at(&w.SucceededAt)}
 	},
-	fixed: []string{"failing_since", "succeeded_at"}, // by deliveries alone
-	alive: "webhooks.state <> 'removed' AND " + ownedOrFree("webhooks.organization_id"),
+	fixed: []string{"failing_since", "succeeded_at"},                                    // by deliveries alone
+	alive: "webhooks.state <> 'removed' AND " + ownedOrFree("webhooks.organization_id"), // sql: a condition of tables.go
 }
 
 var deliveries = &table[webhook.Delivery]{
@@ -33,7 +33,7 @@ var deliveries = &table[webhook.Delivery]{
 			at(&d.DueAt), at(&d.EndedAt), doc(&d.Tries)}
 	},
 	there: " ON CONFLICT (webhook_id, event_id) DO NOTHING", // somebody replayed it before it was lined up
-	alive: ownedOrFree("webhook_deliveries.organization_id") +
+	alive: ownedOrFree("webhook_deliveries.organization_id") + // sql: a condition of tables.go
 		" AND EXISTS (SELECT 1 FROM webhooks AS w WHERE w.id = webhook_deliveries.webhook_id AND w.state <> 'removed')",
 }
 
@@ -155,7 +155,7 @@ func (tx *Tx) Heard(ctx context.Context, w webhook.Webhook, after id.ID, until t
 // bidFarewell lines the end of an organization up for its own webhooks, in the
 // transaction of the end: a purge may take them before anybody looks.
 func (tx *Tx) bidFarewell(ctx context.Context, e event.Event) error {
-	own, err := scanAll(ctx, tx.q, "SELECT "+everyWebhook.selected()+" FROM webhooks WHERE realm_id = $1 AND organization_id = $2 AND state = 'enabled' ORDER BY id",
+	own, err := scanAll(ctx, tx.q, "SELECT "+everyWebhook.selected()+" FROM webhooks WHERE realm_id = $1 AND organization_id = $2 AND state = 'enabled' ORDER BY id", // sql: the columns of a table declared in code
 		[]any{int64(tx.realm), int64(e.Organization)}, func(w *webhook.Webhook) []any { return objects[webhook.Webhook]{t: everyWebhook}.destinations(w) })
 	for _, w := range own {
 		if !w.Wants(e.Type) {

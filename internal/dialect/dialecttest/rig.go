@@ -15,6 +15,7 @@ import (
 	"guildhall/internal/edge"
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
+	"guildhall/internal/outbound"
 	"guildhall/internal/project"
 	"guildhall/internal/realm"
 	"guildhall/internal/session"
@@ -22,6 +23,7 @@ import (
 	"guildhall/internal/store/storetest"
 	"guildhall/internal/token"
 	"guildhall/internal/vault"
+	"guildhall/internal/webhook"
 )
 
 // Origin is the one configured origin of the realm.
@@ -42,6 +44,7 @@ type Rig struct {
 	Sessions    *session.Service
 	Replays     store.Replays
 	Vault       *vault.Service
+	Webhooks    *webhook.Service // may call this machine
 	Edge        *edge.Edge
 }
 
@@ -72,6 +75,9 @@ func On(t testing.TB, address string) *Rig {
 		Replays:     store.Replays{DB: db},
 		Vault:       sealed,
 		Edge:        &edge.Edge{Log: log, Cursors: &edge.Cursors{Key: []byte("a key for the cursors of tests")}},
+	}
+	r.Webhooks = &webhook.Service{
+		Store: store.For[webhook.Tx](db), Vault: r.Vault, Check: (&outbound.Poster{Guard: &outbound.Guard{Loopback: true}}).Check, Now: time.Now,
 	}
 	r.Purger = store.Purger{DB: db, Signer: func(ctx context.Context, i id.ID) (func([]byte) (string, error), error) {
 		return r.Tokens.Signer(ctx, i, erasure.ReceiptType)

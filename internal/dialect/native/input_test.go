@@ -124,6 +124,11 @@ func TestEveryOrderOfEveryListPagesThroughAll(t *testing.T) {
 			t.Fatal(got.Body)
 		}
 	}
+	for range 2 {
+		if got := send(w.handler, "POST", prefix+w.fill("/webhooks/{webhook}/test"), "", "Authorization", w.key); got.Code != http.StatusAccepted {
+			t.Fatal(got.Body)
+		}
+	}
 	for _, o := range guarded(w.api) {
 		if o.list == nil || o.list.plain {
 			continue

@@ -21,6 +21,7 @@ import (
 	"guildhall/internal/id"
 	"guildhall/internal/realm"
 	"guildhall/internal/token"
+	"guildhall/internal/webhook"
 )
 
 const (
@@ -44,6 +45,7 @@ type API struct {
 	Erasure     *erasure.Service
 	Tokens      *token.Service
 	Archives    *archive.Service
+	Webhooks    *webhook.Service
 	Replays     Replays
 	Now         func() time.Time
 	// Messages gives the mail and text messages that a development server
@@ -79,6 +81,7 @@ func (a *API) operations() []operation {
 	all := slices.Concat(
 		a.realmOperations(), a.organizationOperations(), a.archiveOperations(), a.deletionOperations(), a.userOperations(),
 		a.memberOperations(), a.roleOperations(), a.invitationOperations(), a.domainOperations(), a.keyOperations(), a.holdOperations(),
+		a.webhookOperations(),
 		a.signingOperations(), a.documentOperations(), a.bootstrapOperations(),
 	)
 	if a.Messages != nil {

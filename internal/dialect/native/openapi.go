@@ -212,6 +212,7 @@ var segments = map[string]string{
 	"key":          "The id of a key.",
 	"deletion":     "The id of a deletion.",
 	"hold":         "The id of a hold.",
+	"webhook":      "The id of a webhook.",
 	"problem":      "The last part of the type of a problem.",
 }
 

@@ -10,3 +10,14 @@ func Parse(realm id.ID, kind id.Kind, s string) (i id.ID, ok bool) {
 	i = parse(realm, kind, s)
 	return i, i != nowhere
 }
+
+// A Speller writes ids and subjects the way this API does, for messages that leave
+// the server by other ways.
+type Speller struct{}
+
+// ID is Spell.
+func (Speller) ID(realm id.ID, kind id.Kind, i id.ID) string { return spell(realm, kind, i) }
+
+// Subject spells who did something: the id of a key or user, or the name of
+// another client.
+func (Speller) Subject(realm id.ID, subject string) string { return requester(realm, subject) }

@@ -47,6 +47,7 @@ func newWorld(t testing.TB) *world {
 	made("invitation", "/organizations/{organization}/invitations", `{"email":"bob@example.com"}`)
 	made("domain", "/organizations/{organization}/domains", `{"domain":"acme.example"}`)
 	made("key", "/keys", `{"name":"own","organization":"{organization}","permissions":["*"]}`)
+	made("webhook", "/webhooks", `{"url":"https://example.com/","organization":"{organization}"}`)
 	w.ids["member"] = w.ids["user"]
 	return w
 }
@@ -64,7 +65,7 @@ func (w *world) dump(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
 	for _, path := range []string{
-		"/organizations", "/users", "/roles", "/deletions", "/holds", "/keys?organization={organization}", "/organizations/{organization}/members",
+		"/organizations", "/users", "/roles", "/deletions", "/holds", "/keys?organization={organization}", "/webhooks", "/organizations/{organization}/members",
 		"/organizations/{organization}/invitations", "/organizations/{organization}/domains", "/organizations/{organization}/members/{user}/roles",
 		"/users/{user}/roles", "/realms/current",
 	} {
@@ -89,7 +90,9 @@ var bodies = map[string]string{
 	"invitations.create": `{"email":"x@example.com"}`,
 	"domains.create":     `{"domain":"x.example"}`, "domains.update": `{"primary":true}`,
 	"signing_keys.rotate": `{"algorithm":"ES256","fresh":true}`, "signing_keys.set_schedule": `{"key_life_days":30}`,
-	"keys.create": `{"name":"x","organization":"{organization}","permissions":["organization:read"]}`,
+	"keys.create":     `{"name":"x","organization":"{organization}","permissions":["organization:read"]}`,
+	"webhooks.create": `{"url":"https://example.com/","organization":"{organization}"}`, "webhooks.update": `{"name":"x"}`, "webhooks.rotate_secret": `{}`,
+	"webhooks.replay": `{"from":"2026-01-01T00:00:00Z"}`,
 }
 
 func TestEveryOperationWithABodyHasASample(t *testing.T) {
