@@ -146,6 +146,9 @@ var Types = []Type{
 	{"webhook.test", "Somebody tries a webhook out. Only that webhook gets it.", nil, Nobody},
 }
 
+// RealmOnly reports whether an organization is not told of it.
+func (t Type) RealmOnly() bool { return t.Reach == RealmOnly }
+
 // Named finds a type.
 func Named(name string) (Type, bool) {
 	i := slices.IndexFunc(Types, func(t Type) bool { return t.Name == name })

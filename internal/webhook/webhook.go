@@ -71,6 +71,9 @@ func (w *Webhook) Hears(e event.Event) bool {
 	return w.Organization == id.None || w.Organization == e.Organization
 }
 
+// Types lists the types of events that webhooks can hear of.
+func Types() []event.Type { return event.Types }
+
 // A Progress is how far a delivery has come.
 type Progress string
 

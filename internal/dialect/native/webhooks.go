@@ -6,7 +6,6 @@ import (
 
 	"guildhall/internal/access"
 	"guildhall/internal/edge"
-	"guildhall/internal/event"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
 	"guildhall/internal/webhook"
@@ -305,9 +304,9 @@ func (a *API) replayWebhook(c edge.Call, in replayOrder) (replayed, error) {
 }
 
 func listEventTypes(edge.Call) (eventTypes, error) {
-	list := eventTypes{Items: make([]eventType, 0, len(event.Types))}
-	for _, t := range event.Types {
-		shown := eventType{Name: t.Name, About: t.About, RealmOnly: t.Reach == event.RealmOnly, Details: []eventField{}}
+	list := eventTypes{Items: make([]eventType, 0, len(webhook.Types()))}
+	for _, t := range webhook.Types() {
+		shown := eventType{Name: t.Name, About: t.About, RealmOnly: t.RealmOnly(), Details: []eventField{}}
 		for _, f := range t.Data {
 			shown.Details = append(shown.Details, eventField{Name: f.Name, About: f.About, Kind: textOrNull(f.Kind.String())})
 		}
