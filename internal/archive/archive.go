@@ -65,7 +65,7 @@ type Limits struct {
 }
 
 const (
-	mostFile  = 64 << 30
+	mostFile  = 16 << 30
 	mostBytes = 1 << 40
 	mostLine  = 2 << 20
 
@@ -93,6 +93,8 @@ var (
 	ErrSealed  = fault.New(fault.Invalid, "archive_encrypted", "", "the archive is encrypted, and no key that opens it was given")
 	ErrSize    = fault.New(fault.TooLarge, "archive_too_large", "", "the archive is larger than this server reads")
 	ErrKey     = fault.New(fault.Invalid, "invalid_recipient", "recipient", "this is no public key of age")
+
+	ErrBusy = fault.New(fault.Exhausted, "archives_busy", "", "enough exports and imports are under way; try again later")
 
 	// ErrRefused is an archive of which nothing was imported; detail: Report.
 	ErrRefused = fault.New(fault.Invalid, "archive_refused", "", "lines of the archive cannot be imported; nothing was")

@@ -168,7 +168,7 @@ func TestOneOfManyImportsAtOnceIsMade(t *testing.T) {
 		from, to := storetest.Open(t, t.TempDir()), storetest.Open(t, address(t))
 		e := settle(t, from)
 		file, _ := export(t, from, e.organization.ID, archive.ExportOptions{})
-		results := make(chan error, 6)
+		results := make(chan error, 4)
 		for range cap(results) {
 			go func() {
 				_, err := load(to, file, archive.ImportOptions{})

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"guildhall/internal/access"
 	"guildhall/internal/directory"
@@ -45,6 +46,19 @@ type Service struct {
 	Limits Limits // of archives that are imported
 
 	origins origins
+	working atomic.Int32 // exports and imports by now
+}
+
+// mostAtOnce are written or read at a time: each keeps a processor busy.
+const mostAtOnce = 4
+
+// turn counts one more, or fails with ErrBusy. What it gives ends that.
+func (s *Service) turn() (over func(), err error) {
+	if s.working.Add(1) > mostAtOnce {
+		s.working.Add(-1)
+		return nil, ErrBusy
+	}
+	return func() { s.working.Add(-1) }, nil
 }
 
 // ExportOptions are what the caller of an export chooses.
@@ -82,6 +96,11 @@ func (s *Service) Export(ctx context.Context, by access.Actor, organization id.I
 	if err := may(by, organization, opts.Credentials); err != nil {
 		return e, err
 	}
+	over, err := s.turn()
+	if err != nil {
+		return e, err
+	}
+	defer over()
 	sum := sha256.New()
 	size := &tally{}
 	var sealed io.WriteCloser
@@ -212,6 +231,11 @@ func (s *Service) Import(ctx context.Context, by access.Actor, from io.ReadSeeke
 			return Report{}, err
 		}
 	}
+	over, err := s.turn()
+	if err != nil {
+		return Report{}, err
+	}
+	defer over()
 	read := func(v Visitor) (m Manifest, err error) {
 		if err := ctx.Err(); err != nil {
 			return m, err
