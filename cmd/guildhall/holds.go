@@ -18,7 +18,7 @@ type organizationHold struct {
 }
 
 func (c *organizationHold) Run(p *program) error {
-	until, err := parseTime(c.Until)
+	until, err := parseTime("--until", c.Until)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (c *organizationHold) Run(p *program) error {
 	return err
 }
 
-func parseTime(s string) (time.Time, error) {
+func parseTime(flag, s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
@@ -48,7 +48,7 @@ func parseTime(s string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("--until %q is neither a day such as 2027-01-31 nor a time such as 2027-01-31T12:00:00Z", s)
+	return time.Time{}, fmt.Errorf("%s %q is neither a day such as 2027-01-31 nor a time such as 2027-01-31T12:00:00Z", flag, s)
 }
 
 type organizationRelease struct {

@@ -38,6 +38,7 @@ type commands struct {
 	Key          keyCommand          `cmd:"" help:"Make credentials for programs, and rotate the server's own keys."`
 	Realm        realmCommand        `cmd:"" help:"List realms, name them, say where they are reached and how deletions are by default."`
 	Organization organizationCommand `cmd:"" help:"Delete organizations, undo it, watch it, hold it back."`
+	Webhook      webhookCommand      `cmd:"" help:"Have events sent to others, see what became of them, send them again."`
 	Export       exportCommand       `cmd:"" help:"Write an organization into an archive."`
 	Import       importCommand       `cmd:"" help:"Make an organization of an archive."`
 	Verify       verifyCommand       `cmd:"" help:"Check the receipt of a deletion and say what it proves. Needs no server."`

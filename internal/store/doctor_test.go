@@ -141,7 +141,7 @@ func TestTheDoctorFindsNothingWhereNothingIsWrong(t *testing.T) {
 }
 
 // memories are the tables whose rows may name what is gone.
-var memories = []string{"deletions", "holds", "events", "receipts", "tombstones", "jobs"}
+var memories = []string{"deletions", "holds", "events", "receipts", "tombstones", "jobs", "imports"}
 
 func TestTheDoctorFindsARowWithoutItsOwnerInEveryTable(t *testing.T) {
 	onBoth(t, func(t *testing.T, v *vandal) {
