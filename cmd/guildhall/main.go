@@ -36,6 +36,7 @@ type commands struct {
 	Migrate      migrateCommand      `cmd:"" help:"Bring the database to the schema of this program."`
 	Seed         seedCommand         `cmd:"" help:"Fill a realm with organizations and members, for demos and benchmarks."`
 	Key          keyCommand          `cmd:"" help:"Make credentials for programs, and rotate the server's own keys."`
+	Unlock       unlockCommand       `cmd:"" help:"Lift the lock of an account that too many have guessed at."`
 	Realm        realmCommand        `cmd:"" help:"List realms, name them, say where they are reached and how deletions are by default."`
 	Organization organizationCommand `cmd:"" help:"Delete organizations, undo it, watch it, hold it back."`
 	Webhook      webhookCommand      `cmd:"" help:"Have events sent to others, see what became of them, send them again."`

@@ -120,6 +120,9 @@ func (p Policy) delay(n int64) time.Duration {
 // as one where the account is at home.
 const remembered = 90 * 24 * time.Hour
 
+// Secret is the name of the installation's secret that is the Key of every Service.
+const Secret = "guard"
+
 // A Service counts.
 type Service struct {
 	Store  Store

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"guildhall/internal/edge"
+	"guildhall/internal/guard"
 	"guildhall/internal/guard/captcha"
 	"guildhall/internal/outbound"
 )
@@ -18,9 +19,10 @@ type CaptchaConfig struct {
 
 // openGuard gives the guard its key, and the captcha service when there is one.
 func (s *Server) openGuard(ctx context.Context) (err error) {
-	if s.Guard.Key, err = s.DB.Secret(ctx, guardSecret); err != nil {
+	if s.Guard.Key, err = s.DB.Secret(ctx, guard.Secret); err != nil {
 		return err
 	}
+	s.Guard.Locked = s.locked
 	if s.Captcha.Service == "" {
 		return nil
 	}

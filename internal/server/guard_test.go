@@ -1,11 +1,17 @@
 package server
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"guildhall/internal/directory"
 	"guildhall/internal/edge"
+	"guildhall/internal/guard"
 	"guildhall/internal/pgtest"
 	"guildhall/internal/store"
 	"guildhall/internal/store/storetest"
@@ -51,5 +57,76 @@ func TestTwoNodesShareALimit(t *testing.T) {
 				t.Errorf("only %d pass", passed)
 			}
 		})
+	}
+}
+
+// TestALockedAccountIsUnlockedByMail locks an account, reads the mail, looks at
+// the link as a scanner does, and uses it.
+func TestALockedAccountIsUnlockedByMail(t *testing.T) {
+	at := newSiteOn(t, Config{Data: t.TempDir(), Dev: true, ListenTLS: "127.0.0.1:0"})
+	realm := at.here.realm
+	_, err := at.Directory.CreateUser(t.Context(), at.here.by, directory.NewUser{User: directory.User{Email: "ada@locked.example", EmailVerified: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	guess := func(n int) error {
+		return at.Guard.Attempt(t.Context(), realm.ID, guard.Attempt{Account: "ada@locked.example", Address: netip.AddrFrom4([4]byte{198, 18, 0, byte(n)})})
+	}
+	for n := range 50 {
+		if err := guess(n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := guess(99); err == nil {
+		t.Fatal("it is not locked")
+	}
+	var link string
+	for range 200 {
+		for _, m := range at.messages.of(realm.ID) {
+			if i := strings.Index(m.Text, "/unlock?token="); i >= 0 && m.To == "ada@locked.example" {
+				link = strings.Fields(m.Text[i:])[0]
+			}
+		}
+		if link != "" {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if link == "" {
+		t.Fatal("no mail came")
+	}
+	ask := func(method, target, body string) *httptest.ResponseRecorder {
+		t.Helper()
+		r := httptest.NewRequest(method, realm.Origins[0]+target, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		at.h.ServeHTTP(w, r)
+		return w
+	}
+	_, token, _ := strings.Cut(link, "=")
+	for _, method := range []string{"GET", "HEAD", "GET"} {
+		if w := ask(method, link, ""); w.Code != http.StatusOK || strings.Contains(w.Header().Get("Content-Security-Policy"), "unsafe") {
+			t.Errorf("%s: %d", method, w.Code)
+		}
+	}
+	if err := guess(100); err == nil {
+		t.Error("looking at the link has unlocked")
+	}
+	if w := ask("GET", `/unlock?token="><script>x`, ""); strings.Contains(w.Body.String(), "<script>") {
+		t.Error("a token is written into the page as it is")
+	}
+	for _, wrong := range []string{"", "token=x", "token=" + strings.Repeat("x", 20_000)} {
+		if w := ask("POST", "/unlock", wrong); w.Code != http.StatusBadRequest {
+			t.Errorf("POST %.20q: %d", wrong, w.Code)
+		}
+	}
+	if w := ask("PUT", "/unlock", ""); w.Code != http.StatusMethodNotAllowed {
+		t.Errorf("PUT: %d", w.Code)
+	}
+	if w := ask("POST", "/unlock", "token="+token); w.Code != http.StatusOK {
+		t.Fatalf("unlock: %d %s", w.Code, w.Body)
+	}
+	if err := guess(101); err != nil {
+		t.Errorf("after it: %v", err)
 	}
 }

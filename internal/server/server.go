@@ -74,9 +74,6 @@ type Services struct {
 	Archives    *archive.Service
 }
 
-// guardSecret is the name of the key of what the guard counts.
-const guardSecret = "guard"
-
 // NewServices fills in the services on an open database, whose secrets a master
 // key opens.
 func NewServices(db *store.DB, key vault.Master) Services {

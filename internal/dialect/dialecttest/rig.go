@@ -14,6 +14,7 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
 	"guildhall/internal/erasure"
+	"guildhall/internal/guard"
 	"guildhall/internal/id"
 	"guildhall/internal/outbound"
 	"guildhall/internal/project"
@@ -45,6 +46,7 @@ type Rig struct {
 	Replays     store.Replays
 	Vault       *vault.Service
 	Webhooks    *webhook.Service // may call this machine
+	Guard       *guard.Service
 	Edge        *edge.Edge
 }
 
@@ -74,6 +76,7 @@ func On(t testing.TB, address string) *Rig {
 		Sessions:    &session.Service{Store: store.For[session.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now, Key: []byte("a key for the refresh tokens of tests")},
 		Replays:     store.Replays{DB: db},
 		Vault:       sealed,
+		Guard:       &guard.Service{Store: store.Tallies{DB: db}, Key: []byte("a key for what the guard counts"), Now: time.Now},
 		Edge:        &edge.Edge{Log: log, Cursors: &edge.Cursors{Key: []byte("a key for the cursors of tests")}},
 	}
 	r.Webhooks = &webhook.Service{

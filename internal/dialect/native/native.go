@@ -18,6 +18,7 @@ import (
 	"guildhall/internal/edge"
 	"guildhall/internal/erasure"
 	"guildhall/internal/fault"
+	"guildhall/internal/guard"
 	"guildhall/internal/id"
 	"guildhall/internal/realm"
 	"guildhall/internal/token"
@@ -44,6 +45,7 @@ type API struct {
 	Credentials *credential.Service
 	Erasure     *erasure.Service
 	Tokens      *token.Service
+	Guard       *guard.Service
 	Archives    *archive.Service
 	Webhooks    *webhook.Service
 	Replays     Replays
@@ -82,7 +84,7 @@ func (a *API) operations() []operation {
 		a.realmOperations(), a.organizationOperations(), a.archiveOperations(), a.deletionOperations(), a.userOperations(),
 		a.memberOperations(), a.roleOperations(), a.invitationOperations(), a.domainOperations(), a.keyOperations(), a.holdOperations(),
 		a.webhookOperations(),
-		a.signingOperations(), a.documentOperations(), a.bootstrapOperations(),
+		a.signingOperations(), a.lockoutOperations(), a.documentOperations(), a.bootstrapOperations(),
 	)
 	if a.Messages != nil {
 		all = append(all, a.messageOperations()...)

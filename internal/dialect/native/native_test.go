@@ -21,7 +21,7 @@ var at = time.Date(2026, 5, 6, 7, 8, 9, 123456789, time.UTC)
 // newAPI gives the dialect on a rig.
 func newAPI(r *dialecttest.Rig) *API {
 	return &API{
-		Realms: r.Realms, Directory: r.Directory, Credentials: r.Credentials, Erasure: r.Erasure, Webhooks: r.Webhooks, Tokens: r.Tokens, Replays: r.Replays, Now: time.Now,
+		Realms: r.Realms, Directory: r.Directory, Credentials: r.Credentials, Erasure: r.Erasure, Webhooks: r.Webhooks, Tokens: r.Tokens, Guard: r.Guard, Replays: r.Replays, Now: time.Now,
 		Archives: &archive.Service{Store: store.Archives{DB: r.DB}},
 		Messages: func(i id.ID) []Message {
 			if i != r.Realm.ID {

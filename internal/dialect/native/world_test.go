@@ -89,6 +89,7 @@ var bodies = map[string]string{
 	"roles.create": `{"key":"x","organization":"{organization}"}`, "roles.update": `{"name":"x"}`,
 	"invitations.create": `{"email":"x@example.com"}`,
 	"domains.create":     `{"domain":"x.example"}`, "domains.update": `{"primary":true}`,
+	"lockouts.look": `{"account":"ada@example.com"}`, "lockouts.clear": `{"account":"ada@example.com"}`,
 	"signing_keys.rotate": `{"algorithm":"ES256","fresh":true}`, "signing_keys.set_schedule": `{"key_life_days":30}`,
 	"keys.create":     `{"name":"x","organization":"{organization}","permissions":["organization:read"]}`,
 	"webhooks.create": `{"url":"https://example.com/","organization":"{organization}"}`, "webhooks.update": `{"name":"x"}`, "webhooks.rotate_secret": `{}`,

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+
+	"guildhall/internal/guard"
+)
+
+type unlockCommand struct {
+	placeFlags
+	Account string `arg:"" help:"What its owner types to sign in: an e-mail address, a username or a telephone number." placeholder:"ACCOUNT"`
+}
+
+// Help is the longer text of --help.
+func (unlockCommand) Help() string {
+	return `An account is locked for networks where it is not at home when too many have guessed at it from there. The lock ends by itself after an hour, and its
+owner gets a mail with a link that ends it. This command does the same at once. docs/guard.md tells what is counted.`
+}
+
+func (c *unlockCommand) Run(p *program) error {
+	w, err := c.enter(p.Context)
+	if err != nil {
+		return err
+	}
+	defer w.db.Close()
+	if w.Guard.Key, err = w.db.Secret(p.Context, guard.Secret); err != nil {
+		return err
+	}
+	before, err := w.Guard.Standing(p.Context, w.by, c.Account)
+	if err != nil {
+		return err
+	}
+	if err := w.Guard.Clear(p.Context, w.by, c.Account); err != nil {
+		return err
+	}
+	if before.LockedUntil.IsZero() {
+		_, err = fmt.Fprintf(p.Out, "%s was not locked; %d guesses at it are forgotten.\n", c.Account, before.Guesses)
+		return err
+	}
+	_, err = fmt.Fprintf(p.Out, "%s is unlocked. It would have been locked until %s.\n", c.Account, moment(before.LockedUntil))
+	return err
+}
