@@ -26,17 +26,17 @@ func (c *unlockCommand) Run(p *program) error {
 	if w.Guard.Key, err = w.db.Secret(p.Context, guard.Secret); err != nil {
 		return err
 	}
-	before, err := w.Guard.Standing(p.Context, w.by, c.Account)
+	guesses, locked, err := w.Guard.Standing(p.Context, w.by, c.Account)
 	if err != nil {
 		return err
 	}
 	if err := w.Guard.Clear(p.Context, w.by, c.Account); err != nil {
 		return err
 	}
-	if before.LockedUntil.IsZero() {
-		_, err = fmt.Fprintf(p.Out, "%s was not locked; %d guesses at it are forgotten.\n", c.Account, before.Guesses)
+	if locked.IsZero() {
+		_, err = fmt.Fprintf(p.Out, "%s was not locked; %d guesses at it are forgotten.\n", c.Account, guesses)
 		return err
 	}
-	_, err = fmt.Fprintf(p.Out, "%s is unlocked. It would have been locked until %s.\n", c.Account, moment(before.LockedUntil))
+	_, err = fmt.Fprintf(p.Out, "%s is unlocked. It would have been locked until %s.\n", c.Account, moment(locked))
 	return err
 }

@@ -265,28 +265,23 @@ func (s *Service) Suspicious(ctx context.Context, realm id.ID, a Attempt) (bool,
 	return t[1].Count >= int64(p.Doubt) || t[0].Count >= int64(p.Account)/2 || t[0].Blocked.After(now), nil
 }
 
-// A Standing is what is counted against an account.
-type Standing struct {
-	Guesses     int       // from networks where the account is not at home
-	LockedUntil time.Time // zero: it is not locked
-}
-
-// Standing tells an administrator what is counted against an account, which need not exist.
-func (s *Service) Standing(ctx context.Context, by access.Actor, account string) (Standing, error) {
+// Standing tells an administrator how many guesses at an account, which need not
+// exist, are counted from networks where it is not at home, and until when it is
+// locked there: the zero time says that it is not.
+func (s *Service) Standing(ctx context.Context, by access.Actor, account string) (guesses int, locked time.Time, err error) {
 	if err := by.Require(access.UserRead); err != nil {
-		return Standing{}, err
+		return 0, locked, err
 	}
 	t, err := s.Store.Tallies(ctx, by.Realm, s.keys(by.Realm, Attempt{Account: account})[:1])
 	if err != nil {
-		return Standing{}, err
+		return 0, locked, err
 	}
 	now := s.Now()
 	t[0].settle(now, s.Policy.filled())
-	found := Standing{Guesses: int(t[0].Count)}
 	if t[0].Blocked.After(now) {
-		found.LockedUntil = t[0].Blocked
+		locked = t[0].Blocked
 	}
-	return found, nil
+	return int(t[0].Count), locked, nil
 }
 
 // Clear lifts the lock of an account, as an administrator's decision.

@@ -1,12 +1,19 @@
 package native
 
 import (
+	"context"
 	"net/http"
 	"time"
 
 	"guildhall/internal/access"
 	"guildhall/internal/edge"
 )
+
+// A Guard counts guesses; see guard.Service.
+type Guard interface {
+	Standing(ctx context.Context, by access.Actor, account string) (guesses int, locked time.Time, err error)
+	Clear(ctx context.Context, by access.Actor, account string) error
+}
 
 // A lockout is what is counted against what people type to sign in.
 type lockout struct {
@@ -36,8 +43,8 @@ func (a *API) lockoutOperations() []operation {
 }
 
 func (a *API) lockout(c edge.Call, in account) (lockout, error) {
-	s, err := a.Guard.Standing(c.Context(), c.Actor, in.Account)
-	return lockout{in.Account, s.Guesses, momentOrNull(s.LockedUntil)}, err
+	guesses, locked, err := a.Guard.Standing(c.Context(), c.Actor, in.Account)
+	return lockout{in.Account, guesses, momentOrNull(locked)}, err
 }
 
 func (a *API) clearLockout(c edge.Call, in account) (lockout, error) {

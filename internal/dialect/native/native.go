@@ -18,7 +18,6 @@ import (
 	"guildhall/internal/edge"
 	"guildhall/internal/erasure"
 	"guildhall/internal/fault"
-	"guildhall/internal/guard"
 	"guildhall/internal/id"
 	"guildhall/internal/realm"
 	"guildhall/internal/token"
@@ -45,7 +44,7 @@ type API struct {
 	Credentials *credential.Service
 	Erasure     *erasure.Service
 	Tokens      *token.Service
-	Guard       *guard.Service
+	Guard       Guard
 	Archives    *archive.Service
 	Webhooks    *webhook.Service
 	Replays     Replays
