@@ -470,3 +470,20 @@ func mustParse(t *testing.T, d *desk, s string) id.ID {
 	}
 	return i
 }
+
+func TestManyOrganizationsAreDeletedAfterALook(t *testing.T) {
+	d := newDesk(t)
+	for _, name := range []string{"Trial 1", "Trial 2", "Customer"} {
+		d.Organization(t, directory.Organization{Name: name})
+	}
+	filter := []string{"organization", "delete-all", "--name-prefix", "trial"}
+	look := d.do(t, append(filter, "--dry-run")...)
+	contains(t, look, "Organizations:                2")
+	print := regexp.MustCompile(`Fingerprint of this moment: +(\S+)`).FindStringSubmatch(look)[1]
+	d.refused(t, append(filter, "--yes"), "--fingerprint")
+	d.refused(t, []string{"organization", "delete-all", "--dry-run"}, "say which organizations")
+	d.refused(t, []string{"organization", "delete-all", "--name-prefix", "tri", "--yes", "--fingerprint", print}, "not that of a preview")
+	contains(t, d.do(t, append(filter, "--yes", "--fingerprint", print)...), "Deleted 2 organizations")
+	contains(t, d.do(t, append(filter, "--dry-run")...), "Organizations:                0")
+	contains(t, d.do(t, "organization", "deletions"), "grace")
+}

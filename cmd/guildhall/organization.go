@@ -17,6 +17,7 @@ import (
 
 type organizationCommand struct {
 	Delete    organizationDelete    `cmd:"" help:"Delete an organization, or preview what that would do."`
+	DeleteAll organizationDeleteAll `cmd:"" name:"delete-all" help:"Delete all organizations that a filter selects, or preview what that would do."`
 	Restore   organizationRestore   `cmd:"" help:"Undo a deletion whose purge has not begun."`
 	Deletions organizationDeletions `cmd:"" help:"List deletions, the newest first."`
 	Watch     organizationWatch     `cmd:"" help:"Follow a deletion until its receipt is signed, and purge when no server does."`

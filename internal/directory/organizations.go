@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"time"
 
 	"guildhall/internal/access"
 	"guildhall/internal/erasure"
@@ -186,29 +187,35 @@ func (s *Service) DeleteOrganization(ctx context.Context, by access.Actor, i id.
 	if opts.Users != "" && opts.Users != erasure.Erase && opts.Users != erasure.Detach {
 		return d, fault.Invalidf("users", "the users at home in the organization must be erased or detached")
 	}
+	opts.By = by.Subject
 	err = s.Store.Update(ctx, by.Realm, func(tx Tx) error {
-		d = Deletion{}
-		if d.Last, err = tx.Organizations().Lock(ctx, i); err != nil {
-			return err
-		}
-		if opts.Version != 0 && opts.Version != d.Last.Version {
-			return ErrStale
-		}
-		if opts.Name != "" && opts.Name != d.Last.Name {
-			return erasure.ErrName
-		}
-		if d.Last.Protected {
-			return erasure.ErrProtected
-		}
-		d.Deletion = opts.Deletion(id.Organization, i, i, by.Subject, s.Now())
-		if err := tx.Condemn(ctx, &d.Deletion); err != nil {
-			return err
-		}
-		d.Event, err = tx.Append(ctx, event.Event{
-			Type: "organization.deleted", Actor: by.Subject, Organization: i, Kind: id.Organization, Subject: i,
-			Data: map[string]any{"users": string(d.Users), "deletion": d.Deletion.ID.String()},
-		})
+		d, err = End(ctx, tx, i, opts, s.Now())
 		return err
+	})
+	return d, err
+}
+
+// End ends an organization within a transaction, for who has checked the right to
+// do so. Nothing is written when it fails.
+func End(ctx context.Context, tx Tx, i id.ID, opts erasure.Options, now time.Time) (d Deletion, err error) {
+	if d.Last, err = tx.Organizations().Lock(ctx, i); err != nil {
+		return d, err
+	}
+	switch {
+	case opts.Version != 0 && opts.Version != d.Last.Version:
+		return d, ErrStale
+	case opts.Name != "" && opts.Name != d.Last.Name:
+		return d, erasure.ErrName
+	case d.Last.Protected:
+		return d, erasure.ErrProtected
+	}
+	d.Deletion = opts.Deletion(id.Organization, i, i, opts.By, now)
+	if err := tx.Condemn(ctx, &d.Deletion); err != nil {
+		return d, err
+	}
+	d.Event, err = tx.Append(ctx, event.Event{
+		Type: "organization.deleted", Actor: opts.By, Organization: i, Kind: id.Organization, Subject: i,
+		Data: map[string]any{"users": string(d.Users), "deletion": d.Deletion.ID.String()},
 	})
 	return d, err
 }

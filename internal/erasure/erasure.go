@@ -71,7 +71,8 @@ type Options struct {
 	Through    string
 	ChoseUsers bool
 	ChoseGrace bool
-	Bulk       id.ID // the bulk deletion that this is a part of, or none
+	Bulk       id.ID  // the bulk deletion that this is a part of, or none
+	By         string // who asks; the services fill it in
 }
 
 // A Default is what a realm sets for deletions that come one way: through one

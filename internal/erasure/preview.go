@@ -103,7 +103,7 @@ func (s *Service) Preview(ctx context.Context, by access.Actor, organization id.
 	}
 	p = Preview{Organization: organization, Users: users}
 	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
-		if p.Census, err = tx.Census(ctx, organization, users); err != nil {
+		if p.Census, err = tx.Previews().Census(ctx, organization, users); err != nil {
 			return err
 		}
 		p.Holds, err = standing(ctx, tx, s.Now(), query.Is("organization_id", organization))
@@ -152,7 +152,7 @@ func (s *Service) Stranded(ctx context.Context, by access.Actor, organization id
 		after = q.After.ID
 	}
 	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
-		page, err = tx.Stranded(ctx, organization, users, after, q.Limit)
+		page, err = tx.Previews().Stranded(ctx, organization, users, after, q.Limit)
 		return err
 	})
 	return page, err

@@ -26,18 +26,33 @@ type Tx interface {
 	Revive(ctx context.Context, d Deletion, r Renames) error
 	// Hasten makes the purge of d due now.
 	Hasten(ctx context.Context, d Deletion) error
-	// Census counts what the end of an organization would do.
-	Census(ctx context.Context, organization id.ID, users Users) (Census, error)
-	// Stranded lists the members behind one of them whom the end of an organization
-	// would keep and leave without any.
-	Stranded(ctx context.Context, organization id.ID, users Users, after id.ID, limit int) (query.Page[Stranded], error)
 	// Standing reports whether an organization or user has its row, deleted or not.
 	Standing(ctx context.Context, kind id.Kind, subject id.ID) (bool, error)
 	// Remaining counts the rows that the purge of d has yet to do.
 	Remaining(ctx context.Context, d Deletion) (rows int, err error)
 	// Changes lists what happened in an organization behind an event.
 	Changes(ctx context.Context, organization, after id.ID) ([]Change, error)
+	Previews() Previews
+	Bulk() BulkTx
 	event.Log
+}
+
+// Previews is what previews ask of a transaction.
+type Previews interface {
+	// Census counts what the end of an organization would do.
+	Census(ctx context.Context, organization id.ID, users Users) (Census, error)
+	// Stranded lists the members behind one of them whom the end of an organization
+	// would keep and leave without any.
+	Stranded(ctx context.Context, organization id.ID, of Users, after id.ID, limit int) (query.Page[Stranded], error)
+}
+
+// BulkTx is what bulk deletions ask of a transaction besides.
+type BulkTx interface {
+	Bulks() query.Objects[Bulk]
+	// Selection counts the organizations that meet conditions.
+	Selection(ctx context.Context, where []query.Condition) (Selection, error)
+	// Begin writes a bulk deletion with its job.
+	Begin(ctx context.Context, b *Bulk) error
 }
 
 // Store runs functions in transactions on a realm.

@@ -13,6 +13,7 @@ import (
 type Job struct {
 	Realm    id.ID
 	Deletion id.ID
+	Bulk     bool // Deletion is that of a bulk deletion
 }
 
 // Progress is what one batch did.

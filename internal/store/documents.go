@@ -9,6 +9,7 @@ import (
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
 	"guildhall/internal/project"
+	"guildhall/internal/query"
 	"guildhall/internal/realm"
 )
 
@@ -31,6 +32,61 @@ func (d *realmDocument) Scan(v any) error {
 func (d *realmDocument) Value() (driver.Value, error) {
 	return doc(&realmSettings{Deletions: d.r.Defaults}).Value()
 }
+
+// A comparison is a plain condition as it is kept.
+type comparison struct {
+	Field string   `json:"field"`
+	Op    query.Op `json:"op"`
+	Text  string   `json:"text,omitempty"`
+	At    int64    `json:"at,omitempty"`
+}
+
+type filterDocument struct{ where *[]query.Condition }
+
+func (d *filterDocument) Scan(v any) error {
+	var kept []comparison
+	err := doc(&kept).Scan(v)
+	*d.where = nil
+	for _, c := range kept {
+		condition := query.Where(c.Field, c.Op, c.Text)
+		if c.At != 0 {
+			condition.Value = time.UnixMicro(c.At).UTC()
+		}
+		*d.where = append(*d.where, condition)
+	}
+	return err
+}
+
+func (d *filterDocument) Value() (driver.Value, error) {
+	var kept []comparison
+	for _, c := range *d.where {
+		k := comparison{Field: c.Field, Op: c.Op}
+		switch v := c.Value.(type) {
+		case string:
+			k.Text = v
+		case time.Time:
+			k.At = micros(v)
+		default:
+			return nil, fmt.Errorf("a filter by a %T", v)
+		}
+		kept = append(kept, k)
+	}
+	return doc(&kept).Value()
+}
+
+// A number is an int that is kept as every other number.
+type number struct{ n *int }
+
+func (d *number) Scan(v any) error {
+	n, ok := v.(int64)
+	if !ok {
+		return fmt.Errorf("a number is kept as %T", v)
+	}
+	*d.n = int(n)
+	return nil
+}
+
+func (d *number) Value() (driver.Value, error) { return int64(*d.n), nil }
 
 type userDocument struct{ u *directory.User }
 

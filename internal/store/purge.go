@@ -50,18 +50,20 @@ func (p Purger) Pace() (batch, aside time.Duration) {
 // Claim leases the due purge that was touched longest ago.
 func (p Purger) Claim(ctx context.Context) (job erasure.Job, ok bool, err error) {
 	now := p.DB.now()
-	due := []any{int64(0), micros(now)}
-	if err := scanOne(ctx, p.DB.read(), "SELECT id FROM jobs WHERE kind = 'purge' AND lease_until <= $2 AND run_at <= $2 AND id > $1 LIMIT 1", due, (*int64)(&job.Deletion)); err != nil {
+	// By the time they are due: there may be a million that are within their grace.
+	if err := scanOne(ctx, p.DB.read(), "SELECT id FROM jobs WHERE kind IN ('purge', 'bulk') AND run_at <= $1 AND lease_until <= $1 ORDER BY run_at, id LIMIT 1", []any{micros(now)}, (*int64)(&job.Deletion)); err != nil {
 		return job, false, ignore(err, errNoRow)
 	}
+	var kind string
 	err = p.DB.transact(ctx, true, func(q querier) error {
 		return scanOne(ctx, q, `UPDATE jobs SET holder = $1, lease_until = $2, attempt = attempt + 1
-			WHERE id = (SELECT id FROM jobs WHERE kind = 'purge' AND run_at <= $3 AND lease_until <= $3 ORDER BY run_at, id LIMIT 1) AND lease_until <= $3
-			RETURNING id, realm_id`, []any{p.DB.holder, micros(now.Add(purgeLease)), micros(now)}, (*int64)(&job.Deletion), (*int64)(&job.Realm))
+			WHERE id = (SELECT id FROM jobs WHERE kind IN ('purge', 'bulk') AND run_at <= $3 AND lease_until <= $3 ORDER BY run_at, id LIMIT 1) AND lease_until <= $3
+			RETURNING id, realm_id, kind`, []any{p.DB.holder, micros(now.Add(purgeLease)), micros(now)}, (*int64)(&job.Deletion), (*int64)(&job.Realm), &kind)
 	})
 	if err != nil {
 		return job, false, ignore(translateUnless(err, errNoRow), errNoRow)
 	}
+	job.Bulk = kind == bulkJob
 	return job, true, nil
 }
 
@@ -119,18 +121,16 @@ func (p Purger) Batch(ctx context.Context, job erasure.Job, limit int) (done era
 	defer func() { p.DB.measured(done.Rows, time.Since(start)) }()
 	err = p.DB.update(ctx, job.Realm, true, func(tx *Tx) error {
 		done = erasure.Progress{}
+		if job.Bulk {
+			return tx.bulk(ctx, job, limit, &done)
+		}
 		// Deletion first, as everybody who changes one does: nobody waits for the other crosswise.
 		d, err := tx.Deletions().Lock(ctx, job.Deletion)
 		if err != nil {
 			return err
 		}
-		n, err := affected(tx.q.exec(ctx, "UPDATE jobs SET lease_until = $1 WHERE id = $2 AND holder = $3",
-			[]any{micros(tx.now.Add(purgeLease)), int64(job.Deletion), p.DB.holder}))
-		if err != nil {
+		if err := tx.extend(ctx, job); err != nil {
 			return err
-		}
-		if n == 0 {
-			return erasure.ErrLost
 		}
 		if d.State == erasure.Purged { // the process ended before the receipt was signed
 			done.Finished = true
@@ -153,6 +153,16 @@ func (p Purger) Batch(ctx context.Context, job erasure.Job, limit int) (done era
 		return tx.Deletions().Update(ctx, &d)
 	})
 	return done, err
+}
+
+// extend renews the lease of a job, if this process still has it.
+func (tx *Tx) extend(ctx context.Context, job erasure.Job) error {
+	n, err := affected(tx.q.exec(ctx, "UPDATE jobs SET lease_until = $1 WHERE id = $2 AND holder = $3",
+		[]any{micros(tx.now.Add(purgeLease)), int64(job.Deletion), tx.db.holder}))
+	if err == nil && n == 0 {
+		err = erasure.ErrLost
+	}
+	return err
 }
 
 // again is when a purge that may not go on is looked at next. Whatever ends an
@@ -188,7 +198,18 @@ func (tx *Tx) advance(ctx context.Context, d *erasure.Deletion, limit int, done 
 		d.Done = map[string]int{}
 	}
 	plan := erasure.Plan(d.Kind, d.Users)
+	var there []bool
+	if d.Step == 0 && d.Cursor == id.None {
+		var err error
+		if there, err = tx.survey(ctx, d, plan); err != nil {
+			return err
+		}
+	}
 	for done.Rows < limit && int(d.Step) < len(plan) {
+		if there != nil && !there[d.Step] {
+			d.Step++
+			continue
+		}
 		e := plan[d.Step]
 		n, cursor, err := tx.strip(ctx, d, e, limit-done.Rows)
 		if err != nil {

@@ -357,6 +357,17 @@ var deletions = &table[erasure.Deletion]{
 	},
 }
 
+var bulks = &table[erasure.Bulk]{
+	name: "bulk_deletions", kind: id.BulkDeletion, missing: erasure.ErrBulkNotFound,
+	stamp: func(b *erasure.Bulk) *directory.Stamp { return &b.Stamp },
+	columns: []string{"state", "filter", "users", "grace", "requested_by", "reason", "moment", "matched", "deleted", "skipped",
+		"position", "ended_at"},
+	bind: func(b *erasure.Bulk) []any {
+		return []any{(*string)(&b.State), &filterDocument{&b.Where}, (*string)(&b.Users), (*int64)(&b.Grace), &b.RequestedBy, &b.Reason, num(&b.Moment),
+			&number{&b.Matched}, &number{&b.Deleted}, doc(&b.Skipped), num(&b.Cursor), at(&b.EndedAt)}
+	},
+}
+
 var holds = &table[erasure.Hold]{
 	name: "holds", kind: id.Hold, missing: erasure.ErrHoldNotFound,
 	stamp:   func(h *erasure.Hold) *directory.Stamp { return &h.Stamp },

@@ -208,9 +208,13 @@ func (tx *Tx) Condemn(ctx context.Context, d *erasure.Deletion) error {
 	if d.State == erasure.Grace {
 		run = d.GraceUntil
 	}
-	_, err = tx.q.exec(ctx, `INSERT INTO jobs (id, realm_id, kind, key, run_at, lease_until, holder, attempt, last_error)
-		VALUES ($1, $2, 'purge', $3, $4, 0, '', 0, '')`,
-		[]any{int64(d.ID), int64(tx.realm), d.ID.String(), micros(run)})
+	return tx.enqueue(ctx, purgeJob, d.ID, run)
+}
+
+// enqueue writes a job that has the id of what it works on.
+func (tx *Tx) enqueue(ctx context.Context, kind string, i id.ID, run time.Time) error {
+	_, err := tx.q.exec(ctx, `INSERT INTO jobs (id, realm_id, kind, key, run_at, lease_until, holder, attempt, last_error)
+		VALUES ($1, $2, $3, $4, $5, 0, '', 0, '')`, []any{int64(i), int64(tx.realm), kind, i.String(), micros(run)})
 	return err
 }
 

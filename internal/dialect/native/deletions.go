@@ -169,6 +169,7 @@ func (a *API) deletionOperations() []operation {
 			handling: lists(listing{filters: []filter{
 				among("state", "state", "Only those in this state.", "grace", "held", "queued", "purging", "purged", "restored"),
 				referring("organization", "organization_id", "Only that of this organization, and those of users it owned.", id.Organization),
+				referring("bulk_deletion", "bulk_id", "Only those that are part of this bulk deletion.", id.BulkDeletion),
 			}}, func(c edge.Call, q query.Query) (query.Page[erasure.Deletion], error) {
 				return a.Erasure.Deletions(c.Context(), c.Actor, q)
 			}, showDeletion),

@@ -21,6 +21,7 @@ var prefixes = map[id.Kind]string{
 	id.Key:          "key_",
 	id.Deletion:     "del_",
 	id.Hold:         "hld_",
+	id.BulkDeletion: "blk_",
 
 	id.Event: "evt_", id.Webhook: "whk_", id.Delivery: "dlv_", id.Project: "prj_", id.ProjectRole: "prr_", id.ProjectGrant: "prg_",
 	id.UserGrant: "ugr_", id.Administrator: "adm_", id.Application: "app_", id.IntegratedAccount: "iac_",

@@ -213,6 +213,7 @@ var segments = map[string]string{
 	"deletion":     "The id of a deletion.",
 	"hold":         "The id of a hold.",
 	"webhook":      "The id of a webhook.",
+	"bulk":         "The id of a bulk deletion.",
 	"problem":      "The last part of the type of a problem.",
 }
 

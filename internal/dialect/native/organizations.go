@@ -127,14 +127,8 @@ func (a *API) organizationOperations() []operation {
 			name: "organizations.list", method: http.MethodGet, path: "/organizations", permission: access.OrganizationRead,
 			summary: "List organizations",
 			handling: lists(listing{
-				filters: []filter{
-					folded("name", "name_key", "Only those with this name, without regard to case."),
-					beginning("name_prefix", "name_key", "Only those whose name begins so, without regard to case."),
-					folded("slug", "slug_key", "Only the one with this slug, without regard to case."),
-					exactly("external_id", "external_id", "Only the one with this external id."),
-					among("state", "state", "Only those in this state.", "active", "suspended"),
-				},
-				sorts: []sorting{{"name", "name_key"}},
+				filters: organizationFilters,
+				sorts:   []sorting{{"name", "name_key"}},
 			}, func(c edge.Call, q query.Query) (query.Page[directory.Organization], error) {
 				return a.Directory.Organizations(c.Context(), c.Actor, q)
 			}, showOrganization),

@@ -49,6 +49,12 @@ func newWorld(t testing.TB) *world {
 	made("key", "/keys", `{"name":"own","organization":"{organization}","permissions":["*"]}`)
 	made("webhook", "/webhooks", `{"url":"https://example.com/","organization":"{organization}"}`)
 	w.ids["member"] = w.ids["user"]
+	var look struct{ Fingerprint string }
+	got := send(w.handler, "GET", prefix+"/bulk-deletions/preview?name_prefix=nobody", "", "Authorization", w.key)
+	if err := json.Unmarshal(got.Body.Bytes(), &look); err != nil {
+		t.Fatalf("%d %s", got.Code, got.Body)
+	}
+	made("bulk", "/bulk-deletions?name_prefix=nobody", `{"fingerprint":"`+look.Fingerprint+`"}`)
 	return w
 }
 
@@ -83,7 +89,7 @@ var bodies = map[string]string{
 	"organizations.create": `{"name":"x"}`, "organizations.update": `{"name":"x"}`, "organizations.request_deletion": `{}`,
 	"realms.update": `{"name":"x"}`, "realms.create": `{"name":"x"}`, "realms.create_key": `{"name":"x","permissions":["*"]}`,
 	"users.create": `{"email":"x@example.com","organization":"{organization}"}`, "users.update": `{"name":"x"}`, "users.set_password": `{"password":"x"}`,
-	"users.request_deletion": `{}`, "deletions.restore": `{}`, "holds.place": `{"organization":"{organization}","reason":"x"}`,
+	"users.request_deletion": `{}`, "bulk_deletions.request": `{"fingerprint":"x"}`, "deletions.restore": `{}`, "holds.place": `{"organization":"{organization}","reason":"x"}`,
 	"users.set_roles": `{"roles":[]}`, "users.add_roles": `{"roles":[]}`,
 	"members.add": `{"user":"{user}"}`, "members.update": `{"state":"pending"}`, "members.set_roles": `{"roles":[]}`, "members.add_roles": `{"roles":["{role}"]}`,
 	"roles.create": `{"key":"x","organization":"{organization}"}`, "roles.update": `{"name":"x"}`,
