@@ -104,6 +104,7 @@ type Finder interface {
 type Tx interface {
 	Applications() query.Objects[Application]
 	Keys() query.Objects[Key]
+	Factors() query.Objects[Factor]
 	IntegratedAccounts() query.Objects[IntegratedAccount]
 	Users() query.Objects[directory.User]
 	Organizations() query.Objects[directory.Organization]
@@ -122,6 +123,17 @@ type Service struct {
 	Finder Finder
 	Now    func() time.Time
 	Hasher Hasher
+	// Vault seals what must be read again: the secrets of authenticator apps.
+	Vault Vault
+	// Breaches knows breached passwords; nil knows none.
+	Breaches Breaches
+}
+
+// A Vault seals secrets of people; see vault.Service. It may write, so it is never
+// called inside a transaction that writes.
+type Vault interface {
+	SealPersonal(ctx context.Context, realm, home id.ID, purpose string, plain []byte) ([]byte, error)
+	Open(ctx context.Context, realm, organization id.ID, purpose string, sealed []byte) ([]byte, error)
 }
 
 // Key gives the principal of an opaque secret.

@@ -47,6 +47,7 @@ type FactorData struct {
 	Passkey   *webauthn.Credential `json:"passkey,omitempty"`
 	PartyID   string               `json:"party_id,omitempty"`   // the relying party a passkey was made for
 	PublicKey string               `json:"public_key,omitempty"` // of a machine, as JSON Web Key
+	Codes     []string             `json:"codes,omitempty"`      // keyed hashes of the recovery codes that are left
 	ExpiresAt int64                `json:"expires_at,omitempty"` // of a machine's key, in seconds since 1970; 0 is never
 }
 
