@@ -91,6 +91,7 @@ type State struct {
 	Request     string  `json:"request,omitempty"`
 	Origin      string  `json:"origin"` // of the page, one of the realm's
 	Locale      string  `json:"locale,omitempty"`
+	Address     string  `json:"address,omitempty"` // of the client that began it
 	Wanted      id.ID   `json:"wanted,omitempty"`  // the organization that the application asks for
 	Decided     bool    `json:"decided,omitempty"` // on the organization of the flow, or on none
 	Identifier  string  `json:"identifier,omitempty"`
@@ -98,7 +99,8 @@ type State struct {
 	Proofs      []Proof `json:"proofs,omitempty"`
 	Invitation  id.ID   `json:"invitation,omitempty"`
 	Claim       *Claim  `json:"claim,omitempty"`
-	Joining     bool    `json:"joining,omitempty"` // was agreed to
+	Discovered  id.ID   `json:"discovered,omitempty"` // the organization whose domain the address has
+	Joining     bool    `json:"joining,omitempty"`    // was agreed to
 	SentTo      string  `json:"sent_to,omitempty"`
 	Sent        int     `json:"sent,omitempty"`    // codes and links so far
 	Session     id.ID   `json:"session,omitempty"` // the one it goes on from
@@ -110,12 +112,15 @@ type Proof struct {
 	Method     Method    `json:"method"`
 	At         time.Time `json:"at"`
 	Connection id.ID     `json:"connection,omitempty"`
+	Second     bool      `json:"second,omitempty"` // it was given as a second factor
 	Strong     bool      `json:"strong,omitempty"` // two factors by itself: a passkey that verified its user
 }
 
 // A Claim is what an identity provider said, until it is known what becomes of it.
 type Claim struct {
 	Connection id.ID       `json:"connection"`
+	Name       string      `json:"name"`          // of the connection
+	Own        bool        `json:"own,omitempty"` // an organization's own
 	Profile    sso.Profile `json:"profile"`
 	Agreed     bool        `json:"agreed,omitempty"` // to the link
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -144,7 +145,8 @@ func (s *Service) Assertion(ctx context.Context, realm id.ID, raw string, audien
 		return a, ErrAssertion
 	}
 	a.Principal = Principal{Realm: realm, Subject: userActor(u.ID), User: u.ID, Organization: u.Home, Key: f.ID}
-	a.ID, a.ExpiresAt = f.Handle+" "+Hash(raw), c.Expiry.Time()
+	// What was signed, not the signature: of one statement there are several signatures.
+	a.ID, a.ExpiresAt = f.Handle+" "+Hash(raw[:strings.LastIndexByte(raw, '.')]), c.Expiry.Time()
 	return a, nil
 }
 

@@ -128,3 +128,29 @@ func (s *Service) RevokeInvitation(ctx context.Context, by access.Actor, organiz
 		return err
 	})
 }
+
+// RevokeInvitationsTo removes every invitation of an organization to an address
+// that was not accepted, and tells how many there were.
+func (s *Service) RevokeInvitationsTo(ctx context.Context, by access.Actor, organization id.ID, email string) (n int, err error) {
+	if err := by.RequireSeen(access.InvitationWrite, ErrOrganizationNotFound, organization); err != nil {
+		return 0, err
+	}
+	err = s.Store.Update(ctx, by.Realm, func(tx Tx) error {
+		n = 0
+		if _, err := tx.Organizations().Hold(ctx, organization); err != nil {
+			return err
+		}
+		list, err := all(ctx, tx.Invitations(), query.Is("organization_id", organization), query.Is("email_key", Fold(email)), query.Is("accepted_at", time.Time{}))
+		for _, v := range list {
+			if err == nil {
+				err = tx.Invitations().Delete(ctx, v.ID)
+			}
+			if err == nil {
+				n++
+				_, err = tx.Append(ctx, event.Event{Type: "invitation.revoked", Actor: by.Subject, Organization: organization, Kind: id.Invitation, Subject: v.ID})
+			}
+		}
+		return err
+	})
+	return n, err
+}

@@ -37,6 +37,11 @@ func (s *Service) AddMember(ctx context.Context, by access.Actor, m Member, role
 	return m, err
 }
 
+// Join is AddMember inside a transaction, for whoever has checked that it may be.
+func Join(ctx context.Context, tx Tx, by access.Actor, m Member, roles []id.ID) (Member, error) {
+	return join(ctx, tx, by, m, roles)
+}
+
 // join writes a membership, with its roles and event, into a living organization.
 func join(ctx context.Context, tx Tx, by access.Actor, m Member, roles []id.ID) (Member, error) {
 	if m.State == "" {

@@ -196,3 +196,17 @@ func measured(v any, depth int, size *int) bool {
 	}
 	return true
 }
+
+// Address gives the folded form and the domain of one plain e-mail address; ok is
+// false for everything else. It is the one reading of addresses there is.
+func Address(s string) (key, domain string, ok bool) {
+	if !addressLike(s) {
+		return "", "", false
+	}
+	_, host, _ := strings.Cut(s, "@")
+	domain, err := hosts.ToASCII(host)
+	return Fold(s), strings.ToLower(domain), err == nil
+}
+
+// Phone reports whether s is a number in E.164 form.
+func Phone(s string) bool { return phoneLike(s) }

@@ -95,6 +95,8 @@ type Settings struct {
 	ThirdPartyApps    Rule                `json:"third_party_apps,omitempty"`
 	AllowedThirdParty []string            `json:"allowed_third_party,omitempty"`
 	TokenQuota        map[string]any      `json:"token_quota,omitempty"`
+	SessionIdle       int64               `json:"session_idle,omitempty"` // seconds; 0 leaves it to the realm
+	SessionLife       int64               `json:"session_life,omitempty"` // the same
 }
 
 // A UserKind tells people from programs.

@@ -1,0 +1,348 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/go-webauthn/webauthn/protocol"
+
+	"guildhall/internal/credential"
+	"guildhall/internal/directory"
+	"guildhall/internal/event"
+	"guildhall/internal/fault"
+	"guildhall/internal/id"
+	"guildhall/internal/query"
+	"guildhall/internal/session"
+)
+
+// expect fails unless the flow has come to one of the steps.
+func (s *Service) expect(ctx context.Context, tx Tx, f *flow, steps ...Step) (Progress, error) {
+	p, err := s.advance(ctx, tx, f)
+	if err == nil && !slices.Contains(steps, p.Step) {
+		err = ErrStep
+	}
+	return p, err
+}
+
+// A NewPerson is what somebody says of themselves whose address is proven.
+type NewPerson struct {
+	Name       string
+	GivenName  string
+	FamilyName string
+}
+
+// SignUp makes an account for the address that was proven. It belongs to the realm:
+// whoever signs up is nobody's to erase but their own.
+func (s *Service) SignUp(ctx context.Context, in id.ID, handle string, n NewPerson) (Progress, error) {
+	return s.act(ctx, in, handle, func(tx Tx, f *flow) error {
+		if _, err := s.expect(ctx, tx, f, SignUp); err != nil {
+			return err
+		}
+		u := directory.User{
+			Kind: directory.Human, State: directory.UserActive, Email: f.address(), EmailVerified: true,
+			Name: n.Name, GivenName: n.GivenName, FamilyName: n.FamilyName, Language: f.Locale,
+		}
+		if f.Claim != nil {
+			u.Name = firstOf(u.Name, f.Claim.Profile.Name)
+			u.GivenName, u.FamilyName = firstOf(u.GivenName, f.Claim.Profile.GivenName), firstOf(u.FamilyName, f.Claim.Profile.FamilyName)
+		}
+		if u.Name == "" && u.GivenName+u.FamilyName != "" {
+			u.Name = firstOf(u.GivenName+" "+u.FamilyName, u.GivenName)
+		}
+		if err := u.Check(); err != nil {
+			return err
+		}
+		if err := tx.Directory().Users().Insert(ctx, &u); err != nil {
+			return err
+		}
+		f.User = u.ID
+		if f.Claim != nil {
+			f.Claim.Agreed = true
+		}
+		_, err := tx.Directory().Append(ctx, event.Event{Type: "user.created", Actor: "user:" + u.ID.String(), Kind: id.User, Subject: u.ID, Data: map[string]any{"kind": string(u.Kind)}})
+		return err
+	})
+}
+
+// address is the proven address as it was typed.
+func (f *flow) address() string {
+	if f.Claim != nil && directory.Fold(f.Claim.Profile.Email) == f.Mailbox {
+		return f.Claim.Profile.Email
+	}
+	if directory.Fold(f.Identifier) == f.Mailbox {
+		return f.Identifier
+	}
+	return f.Mailbox
+}
+
+// Join agrees to become a member of the organization that the flow shows.
+func (s *Service) Join(ctx context.Context, in id.ID, handle string) (Progress, error) {
+	return s.act(ctx, in, handle, func(tx Tx, f *flow) error {
+		_, err := s.expect(ctx, tx, f, Join)
+		f.Joining = err == nil
+		return err
+	})
+}
+
+// Choose chooses one of the organizations that the flow shows, or none.
+func (s *Service) Choose(ctx context.Context, in id.ID, handle string, organization id.ID) (Progress, error) {
+	return s.act(ctx, in, handle, func(tx Tx, f *flow) error {
+		p, err := s.expect(ctx, tx, f, Choose)
+		if err != nil {
+			return err
+		}
+		at := slices.IndexFunc(p.Organizations, func(c Choice) bool { return c.ID == organization })
+		switch {
+		case organization == id.None:
+			f.Decided = true
+		case at < 0:
+			return directory.ErrOrganizationNotFound
+		default:
+			f.Organization, f.Decided, f.Joining = organization, true, p.Organizations[at].New
+		}
+		return nil
+	})
+}
+
+// EnrolTOTP gives the secret for an authenticator app, where the flow asks for one.
+func (s *Service) EnrolTOTP(ctx context.Context, in id.ID, handle string) (setup credential.TOTPSetup, err error) {
+	u, title, err := s.enrolling(ctx, in, handle, ByTOTP)
+	if err != nil {
+		return setup, err
+	}
+	return s.Credentials.BeginTOTP(ctx, in, u, title)
+}
+
+func (s *Service) enrolling(ctx context.Context, in id.ID, handle string, m Method) (u directory.User, title string, err error) {
+	err = s.look(ctx, in, handle, func(tx Tx, f *flow) error {
+		p, err := s.expect(ctx, tx, f, Enrol)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(p.Methods, m) {
+			return ErrMethod
+		}
+		title = "Guildhall"
+		if p.Organization != nil {
+			title = p.Organization.Title
+		}
+		u, err = tx.Directory().Users().Get(ctx, f.User)
+		return err
+	})
+	return u, title, err
+}
+
+// ConfirmTOTP takes the first code of the app, and gives recovery codes, which are
+// shown this once.
+func (s *Service) ConfirmTOTP(ctx context.Context, in id.ID, handle, code string) (p Progress, codes []string, err error) {
+	u, _, err := s.enrolling(ctx, in, handle, ByTOTP)
+	if err != nil {
+		return p, nil, err
+	}
+	if err := s.Credentials.ConfirmTOTP(ctx, in, u.ID, code); err != nil {
+		if errors.Is(err, credential.ErrCode) {
+			err = ErrProof
+		}
+		return p, nil, err
+	}
+	if codes, err = s.Credentials.NewRecoveryCodes(ctx, in, u, "user:"+u.ID.String()); err != nil {
+		return p, nil, err
+	}
+	p, err = s.act(ctx, in, handle, func(_ Tx, f *flow) error {
+		f.prove(Proof{Method: ByTOTP, At: s.Now(), Second: true})
+		s.warn(f, u, "factor_added", "authenticator app")
+		return nil
+	})
+	return p, codes, err
+}
+
+// EnrolPasskeyOptions gives what a browser makes a passkey with, where the flow asks
+// for a second factor.
+func (s *Service) EnrolPasskeyOptions(ctx context.Context, in id.ID, handle string) (*protocol.CredentialCreation, error) {
+	u, title, err := s.enrolling(ctx, in, handle, ByPasskey)
+	if err != nil {
+		return nil, err
+	}
+	var f *flow
+	if err := s.look(ctx, in, handle, func(_ Tx, at *flow) error { f = at; return nil }); err != nil {
+		return nil, err
+	}
+	options, ceremony, err := s.Credentials.BeginPasskey(ctx, in, u, f.Origin, title)
+	if err != nil {
+		return nil, err
+	}
+	return options, s.remember(ctx, in, f, NewKeyChallenge, ceremony)
+}
+
+// EnrolPasskey takes a browser's answer to EnrolPasskeyOptions.
+func (s *Service) EnrolPasskey(ctx context.Context, in id.ID, handle, name string, answer []byte) (Progress, error) {
+	u, _, err := s.enrolling(ctx, in, handle, ByPasskey)
+	if err != nil {
+		return Progress{}, err
+	}
+	ceremony, _, err := s.spend(ctx, in, handle, NewKeyChallenge, func(Tx, *flow) error { return nil })
+	if err != nil {
+		return Progress{}, err
+	}
+	if _, err := s.Credentials.AddPasskey(ctx, in, u, ceremony, answer, name); err != nil {
+		return Progress{}, err
+	}
+	return s.act(ctx, in, handle, func(_ Tx, f *flow) error {
+		f.prove(Proof{Method: ByPasskey, At: s.Now(), Strong: true, Second: true})
+		s.warn(f, u, "factor_added", "passkey")
+		return nil
+	})
+}
+
+// warn tells somebody what was done to their account.
+func (s *Service) warn(f *flow, u directory.User, kind, factor string) {
+	in, n := f.realm, Notice{Kind: kind, Organization: f.Organization, User: u.ID, Home: u.Home, To: u.Email, Name: u.Name, Locale: u.Language,
+		Data: map[string]string{"factor": factor, "time": s.Now().UTC().Format("2 January 2006, 15:04 MST"), "address": f.Address}}
+	f.after = append(f.after, func() { s.tell(in, n) })
+}
+
+// NewPassword sets a password: where one must be changed, or for somebody who has
+// none yet and proved their address.
+func (s *Service) NewPassword(ctx context.Context, in id.ID, handle, plain string) (Progress, error) {
+	var u directory.User
+	var rules credential.Strength
+	err := s.look(ctx, in, handle, func(tx Tx, f *flow) error {
+		p, err := s.advance(ctx, tx, f)
+		if err != nil {
+			return err
+		}
+		rules = credential.Strength{Length: f.rules.Length, Score: f.rules.Score}
+		if f.User == id.None || p.Step != ChangePassword && p.Step != Done {
+			return ErrStep
+		}
+		if p.Step == Done { // only a first one, and only for the owner of the address
+			n, err := tx.Factors().Count(ctx, query.Is("user_id", f.User), query.Is("kind", string(credential.Password)))
+			if err != nil || n > 0 || f.Mailbox == "" {
+				return errors.Join(err, when(err == nil, ErrStep))
+			}
+		}
+		u, err = tx.Directory().Users().Get(ctx, f.User)
+		return err
+	})
+	if err != nil {
+		return Progress{}, err
+	}
+	if err := s.Credentials.CheckStrength(ctx, plain, rules, u.Email, u.Name, u.Username); err != nil {
+		return Progress{}, err
+	}
+	if same, _, err := s.Credentials.TryPassword(ctx, in, u, plain); err != nil || same {
+		return Progress{}, errors.Join(err, when(same, credential.ErrPasswordSame))
+	}
+	hash, err := s.Credentials.HashPassword(ctx, plain)
+	if err != nil {
+		return Progress{}, err
+	}
+	return s.act(ctx, in, handle, func(tx Tx, f *flow) error {
+		if f.User != u.ID {
+			return ErrStep
+		}
+		f.Change = false
+		s.warn(f, u, "password_changed", "")
+		return s.setPassword(ctx, tx, u.ID, hash)
+	})
+}
+
+// setPassword replaces a password, and ends the links that could do the same.
+func (s *Service) setPassword(ctx context.Context, tx Tx, user id.ID, hash string) error {
+	u, err := tx.Directory().Users().Lock(ctx, user)
+	if err != nil {
+		return err
+	}
+	if err := tx.Directory().SetPassword(ctx, u, hash, false); err != nil {
+		return err
+	}
+	if _, err := tx.Challenges().DeleteWhere(ctx, query.Is("user_id", user), query.Is("kind", string(ResetChallenge))); err != nil {
+		return err
+	}
+	_, err = tx.Directory().Append(ctx, event.Event{Type: "user.password_changed", Actor: "user:" + user.String(), Organization: u.Home, Kind: id.User, Subject: user})
+	return err
+}
+
+// A Device is what a session begins on.
+type Device struct {
+	Name    string // what it says it is
+	Hash    string // what recognizes it again, or ""
+	Address string
+	Cookie  bool // the session is a cookie of the origin
+}
+
+// A Finished is a flow that has come to its end.
+type Finished struct {
+	Session session.Session
+	Secret  string // of the session
+	Request string // as it was given to Begin
+}
+
+// Finish begins the session of a flow that has come to Done, once. What the session
+// needs is looked at again by the transaction that begins it.
+func (s *Service) Finish(ctx context.Context, in id.ID, handle string, d Device) (done Finished, err error) {
+	rules, err := s.Realms.SignIn(ctx, in)
+	if err != nil {
+		return done, err
+	}
+	var n session.New
+	err = s.Store.Update(ctx, in, func(tx Tx) error {
+		c, err := s.take(ctx, tx, FlowChallenge, handle)
+		if err != nil {
+			return orNotFound(err, ErrFlow)
+		}
+		f := &flow{Challenge: c, State: c.Data.Flow, realm: in, handle: handle, rules: rules}
+		if _, err := s.expect(ctx, tx, f, Done); err != nil {
+			return err
+		}
+		if n, err = s.sessionOf(ctx, tx, f); err != nil {
+			return err
+		}
+		done.Request = f.Request
+		if err := s.count(ctx, tx, f); err != nil {
+			return err
+		}
+		return s.end(ctx, tx, c)
+	})
+	if err != nil {
+		return done, err
+	}
+	n.Device, n.DeviceHash, n.Address = d.Name, d.Hash, d.Address
+	if !d.Cookie {
+		n.Origin = ""
+	}
+	done.Session, done.Secret, err = s.Sessions.Start(ctx, in, n)
+	if errors.Is(err, session.ErrSession) {
+		err = ErrFlow
+	}
+	return done, err
+}
+
+func (s *Service) sessionOf(ctx context.Context, tx Tx, f *flow) (n session.New, err error) {
+	var o *directory.Organization
+	if f.Organization != id.None {
+		found, err := active(ctx, tx, f.Organization)
+		if err != nil {
+			return n, orNotFound(err, ErrFlow)
+		}
+		o = &found
+	}
+	n = session.New{Organization: f.Organization, User: f.User, Application: f.Application, Origin: f.Origin, Factors: factorsOf(f.Proofs)}
+	n.Idle, n.Life = f.lives(o)
+	return n, nil
+}
+
+// count notes with the user that it signed in.
+func (s *Service) count(ctx context.Context, tx Tx, f *flow) error {
+	u, err := tx.Directory().Users().Lock(ctx, f.User)
+	if err != nil {
+		return err
+	}
+	u.LastSignInAt = s.Now()
+	u.SignIns++
+	if fault.KindOf(tx.Directory().Users().Update(ctx, &u)) == fault.Stale {
+		return ErrFlow
+	}
+	return s.record(ctx, tx, f, "user.signed_in", id.User, f.User)
+}
