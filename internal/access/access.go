@@ -70,6 +70,9 @@ const (
 	// put into an export, or taken from an archive.
 	CredentialTransfer Permission = "credential:transfer"
 
+	ConnectionRead  Permission = "connection:read"
+	ConnectionWrite Permission = "connection:write"
+
 	EventRead Permission = "event:read"
 
 	HoldRead  Permission = "hold:read"
@@ -91,7 +94,7 @@ func All() []Permission {
 		InvitationRead, InvitationWrite, DomainRead, DomainWrite,
 		ProjectRead, ProjectWrite, ProjectDelete,
 		GrantRead, GrantWrite, GrantDelete, AdministratorRead, AdministratorWrite,
-		ApplicationRead, ApplicationWrite, KeyRead, KeyWrite, SessionRead, SessionWrite, EventRead, HoldRead, HoldWrite,
+		ApplicationRead, ApplicationWrite, KeyRead, KeyWrite, ConnectionRead, ConnectionWrite, SessionRead, SessionWrite, EventRead, HoldRead, HoldWrite,
 		WebhookRead, WebhookWrite,
 	}
 }

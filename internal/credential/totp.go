@@ -203,3 +203,12 @@ func digitsOnly(r rune) rune {
 }
 
 func userActor(i id.ID) string { return "user:" + i.String() }
+
+// CodeAt is the code that an app with a base32 secret shows at a time.
+func CodeAt(secret string, at time.Time) string {
+	raw, err := base32Text.DecodeString(secret)
+	if err != nil {
+		return ""
+	}
+	return totpCode(raw, at.Unix()/int64(totpPeriod/time.Second))
+}

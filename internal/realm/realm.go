@@ -26,6 +26,7 @@ type Realm struct {
 	SystemProject id.ID // the project that stands for this server itself
 	Origins       []string
 	Defaults      map[string]erasure.Default // of deletions, by the API they come through
+	SignIn        SignIn
 }
 
 // The facts this package reports.
@@ -127,6 +128,9 @@ var word = regexp.MustCompile(`^[a-z0-9]{1,32}$`)
 func (s *Service) check(r *Realm) error {
 	if strings.TrimSpace(r.Name) == "" || utf8.RuneCountInString(r.Name) > 200 || !plainText(r.Name) {
 		return fault.Invalidf("name", "the name must have 1 to 200 characters")
+	}
+	if err := r.SignIn.check(); err != nil {
+		return err
 	}
 	origins := make([]string, len(r.Origins))
 	for i, o := range r.Origins {

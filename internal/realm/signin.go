@@ -1,6 +1,14 @@
 package realm
 
-import "time"
+import (
+	"context"
+	"regexp"
+	"slices"
+	"time"
+
+	"guildhall/internal/fault"
+	"guildhall/internal/id"
+)
 
 // SignIn is the realm's rules for signing in. Those of an organization narrow them.
 type SignIn struct {
@@ -20,3 +28,32 @@ func (s SignIn) Idle() time.Duration { return time.Duration(s.SessionIdle) * tim
 
 // Life is how long a session lasts at most; 0 leaves it to the server.
 func (s SignIn) Life() time.Duration { return time.Duration(s.SessionLife) * time.Second }
+
+var method = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
+
+func (s SignIn) check() error {
+	const longest = 400 * 24 * 60 * 60
+	switch {
+	case len(s.Methods) > 50 || slices.ContainsFunc(s.Methods, func(m string) bool { return !method.MatchString(m) }):
+		return fault.Invalidf("sign_in.methods", "a method is one lower-case word such as password")
+	case s.Length != 0 && (s.Length < 6 || s.Length > 128):
+		return fault.Invalidf("sign_in.password_length", "passwords can be asked to have 6 to 128 characters")
+	case s.Score < -1 || s.Score > 4:
+		return fault.Invalidf("sign_in.password_score", "the score of passwords is 1 to 4, or -1 for none")
+	case s.SessionIdle < 0 || s.SessionIdle > longest || s.SessionLife < 0 || s.SessionLife > longest:
+		return fault.Invalidf("sign_in.session_life", "a session lasts 400 days at most")
+	}
+	return nil
+}
+
+// SignIn gives the rules of a realm for signing in.
+func (s *Service) SignIn(ctx context.Context, i id.ID) (SignIn, error) {
+	r, err := s.Store.Realm(ctx, i)
+	return r.SignIn, err
+}
+
+// Origins lists where a realm is reached.
+func (s *Service) Origins(ctx context.Context, i id.ID) ([]string, error) {
+	r, err := s.Store.Realm(ctx, i)
+	return r.Origins, err
+}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"guildhall/internal/archive"
+	"guildhall/internal/authn"
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
@@ -23,6 +24,7 @@ import (
 	"guildhall/internal/project"
 	"guildhall/internal/realm"
 	"guildhall/internal/session"
+	"guildhall/internal/sso"
 	"guildhall/internal/store"
 	"guildhall/internal/token"
 	"guildhall/internal/vault"
@@ -69,6 +71,8 @@ type Services struct {
 	Erasure     *erasure.Service
 	Realms      *realm.Service
 	Sessions    *session.Service
+	SignIn      *authn.Service
+	Connections *sso.Service
 	Replays     store.Replays
 	Notify      *notify.Service // of a server only
 	Archives    *archive.Service
@@ -77,19 +81,28 @@ type Services struct {
 // NewServices fills in the services on an open database, whose secrets a master
 // key opens.
 func NewServices(db *store.DB, key vault.Master) Services {
+	realms := &realm.Service{Store: store.Realms{DB: db}, APIs: apis()}
+	sessions := &session.Service{Store: store.For[session.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now}
 	sealed := &vault.Service{Store: store.For[vault.Tx](db), Master: key, Now: time.Now}
+	credentials := &credential.Service{
+		Store: store.For[credential.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now, Hasher: credential.NewHasher(), Vault: sealed,
+	}
 	return Services{
 		DB:          db,
 		Directory:   &directory.Service{Store: store.For[directory.Tx](db), Now: time.Now},
 		Projects:    &project.Service{Store: store.For[project.Tx](db), Now: time.Now},
-		Credentials: &credential.Service{Store: store.For[credential.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now, Hasher: credential.NewHasher()},
+		Credentials: credentials,
 		Tokens:      &token.Service{Store: store.SigningKeys{DB: db}, Vault: sealed, Now: time.Now},
 		Vault:       sealed,
 		Guard:       &guard.Service{Store: store.Tallies{DB: db}, Now: time.Now},
 		Tallies:     store.Tallies{DB: db},
 		Erasure:     &erasure.Service{Store: store.For[erasure.Tx](db), Now: time.Now},
-		Realms:      &realm.Service{Store: store.Realms{DB: db}, APIs: apis()},
-		Sessions:    &session.Service{Store: store.For[session.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now},
+		Realms:      realms,
+		Sessions:    sessions,
+		SignIn: &authn.Service{
+			Store: store.For[authn.Tx](db), Realms: realms, Credentials: credentials, Sessions: sessions, Vault: sealed, Now: time.Now,
+		},
+		Connections: &sso.Service{Store: store.For[sso.Tx](db), Vault: sealed},
 		Replays:     store.Replays{DB: db},
 		Webhooks: &webhook.Service{
 			Store: store.For[webhook.Tx](db), Vault: sealed, Check: (&outbound.Poster{Guard: &outbound.Guard{}}).Check, Now: time.Now,
@@ -148,6 +161,7 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.openMessages(ctx); err != nil {
 		return err
 	}
+	s.openSignIn()
 	cursors, err := db.Secret(ctx, "cursors")
 	if err != nil {
 		return err
@@ -364,6 +378,9 @@ func (s *Server) sweep(ctx context.Context) {
 		}
 		if err := s.Tallies.Sweep(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Error("sweep what the guard has counted", "error", err)
+		}
+		if err := s.DB.SweepChallenges(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Error("sweep challenges", "error", err)
 		}
 		if err := s.DB.SweepSessions(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Error("sweep what expired", "error", err)

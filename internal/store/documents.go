@@ -18,6 +18,7 @@ import (
 // realmSettings is what is kept of a realm without being asked for.
 type realmSettings struct {
 	Deletions map[string]erasure.Default `json:"deletions,omitempty"`
+	SignIn    realm.SignIn               `json:"sign_in,omitzero"`
 }
 
 type realmDocument struct{ r *realm.Realm }
@@ -25,12 +26,12 @@ type realmDocument struct{ r *realm.Realm }
 func (d *realmDocument) Scan(v any) error {
 	var s realmSettings
 	err := doc(&s).Scan(v)
-	d.r.Defaults = s.Deletions
+	d.r.Defaults, d.r.SignIn = s.Deletions, s.SignIn
 	return err
 }
 
 func (d *realmDocument) Value() (driver.Value, error) {
-	return doc(&realmSettings{Deletions: d.r.Defaults}).Value()
+	return doc(&realmSettings{Deletions: d.r.Defaults, SignIn: d.r.SignIn}).Value()
 }
 
 // A comparison is a plain condition as it is kept.

@@ -1,6 +1,9 @@
 package store
 
 import (
+	"context"
+	"time"
+
 	"guildhall/internal/authn"
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
@@ -69,4 +72,12 @@ var identities = &table[sso.Identity]{
 	},
 	alive: ownedOrFree("identities.organization_id") + " AND " + person("identities.user_id"),
 	taken: map[string]error{"subject": sso.ErrIdentityTaken},
+}
+
+// SweepChallenges removes what nobody can use any more, and nobody counts by.
+func (db *DB) SweepChallenges(ctx context.Context) error {
+	return translate(db.transact(ctx, true, func(q querier) error {
+		_, err := q.exec(ctx, "DELETE FROM challenges WHERE expires_at < $1", []any{micros(db.now().Add(-time.Hour))})
+		return err
+	}))
 }

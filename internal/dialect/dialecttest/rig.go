@@ -69,7 +69,7 @@ func On(t testing.TB, address string) *Rig {
 		DB:          db,
 		Directory:   &directory.Service{Store: store.For[directory.Tx](db), Now: time.Now},
 		Projects:    &project.Service{Store: store.For[project.Tx](db), Now: time.Now},
-		Credentials: &credential.Service{Store: store.For[credential.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now, Hasher: credential.NewHasher()},
+		Credentials: &credential.Service{Store: store.For[credential.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now, Hasher: credential.NewHasher(), Vault: sealed},
 		Tokens:      &token.Service{Store: store.SigningKeys{DB: db}, Vault: sealed, Now: time.Now},
 		Erasure:     &erasure.Service{Store: store.For[erasure.Tx](db), Now: time.Now},
 		Realms:      &realm.Service{Store: store.Realms{DB: db}},

@@ -134,7 +134,7 @@ func newWorld(on World) *World {
 		Address: on.Address, DB: db, Raw: on.Raw, Store: store.For[Tx](db), Clock: clock, Master: on.Master,
 		Directory:   &directory.Service{Store: store.For[directory.Tx](db), Now: clock.Now},
 		Projects:    &project.Service{Store: store.For[project.Tx](db), Now: clock.Now},
-		Credentials: &credential.Service{Store: store.For[credential.Tx](db), Finder: store.Finder{DB: db}, Now: clock.Now, Hasher: credential.NewHasher()},
+		Credentials: &credential.Service{Store: store.For[credential.Tx](db), Finder: store.Finder{DB: db}, Now: clock.Now, Hasher: credential.NewHasher(), Vault: sealed},
 		Tokens:      &token.Service{Store: store.SigningKeys{DB: db}, Vault: sealed, Now: clock.Now},
 		Erasure:     &erasure.Service{Store: store.For[erasure.Tx](db), Now: clock.Now},
 		Realms:      &realm.Service{Store: store.Realms{DB: db}},
