@@ -147,7 +147,7 @@ func (s *Service) link(ctx context.Context, tx Tx, f *flow, c sso.Connection) er
 		return err
 	}
 	f.Claim = nil
-	return s.record(ctx, tx, f, "identity.linked", id.User, f.User)
+	return f.record(ctx, tx, "identity.linked", id.User, f.User)
 }
 
 // signUpClaim reports whether the provider's people may have accounts made.
@@ -156,7 +156,8 @@ func (f *flow) signUpClaim(ctx context.Context, tx Tx) bool {
 	return err == nil && c.Settings.SignUp && f.Mailbox != ""
 }
 
-func (s *Service) record(ctx context.Context, tx Tx, f *flow, what string, kind id.Kind, subject id.ID) error {
+// record notes what the person of a flow did.
+func (f *flow) record(ctx context.Context, tx Tx, what string, kind id.Kind, subject id.ID) error {
 	_, err := tx.Directory().Append(ctx, event.Event{Type: what, Actor: "user:" + f.User.String(), Organization: f.Organization, Kind: kind, Subject: subject})
 	return err
 }

@@ -296,7 +296,7 @@ func (s *Service) accept(ctx context.Context, tx Tx, f *flow, v directory.Invita
 		return err
 	}
 	f.Organization, f.Decided, f.Invitation = v.Organization, true, id.None
-	return s.record(ctx, tx, f, "invitation.accepted", id.Invitation, v.ID)
+	return f.record(ctx, tx, "invitation.accepted", id.Invitation, v.ID)
 }
 
 func sessionsOf(user id.ID) session.Of { return session.Of{User: user} }

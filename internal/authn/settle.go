@@ -185,7 +185,7 @@ func (s *Service) EnrolPasskey(ctx context.Context, in id.ID, handle, name strin
 	if err != nil {
 		return Progress{}, err
 	}
-	if _, err := s.Credentials.AddPasskey(ctx, in, u, ceremony, answer, name); err != nil {
+	if _, err := s.Credentials.AddPasskey(ctx, in, u, ceremony, credential.NewPasskey{Answer: answer, Name: name}); err != nil {
 		return Progress{}, err
 	}
 	return s.act(ctx, in, handle, func(_ Tx, f *flow) error {
@@ -344,5 +344,5 @@ func (s *Service) count(ctx context.Context, tx Tx, f *flow) error {
 	if fault.KindOf(tx.Directory().Users().Update(ctx, &u)) == fault.Stale {
 		return ErrFlow
 	}
-	return s.record(ctx, tx, f, "user.signed_in", id.User, f.User)
+	return f.record(ctx, tx, "user.signed_in", id.User, f.User)
 }

@@ -14,8 +14,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/zitadel/passwap/verifier"
-	"golang.org/x/crypto/md4" //nolint:staticcheck // what is imported was made with it; the next sign-in replaces it
+	"github.com/zitadel/passwap/verifier" // arch:allow the path of a library
+	"golang.org/x/crypto/md4"             //nolint:staticcheck // what is imported was made with it; the next sign-in replaces it
 	"golang.org/x/crypto/scrypt"
 )
 

@@ -115,14 +115,20 @@ func (s *Service) passkeys(ctx context.Context, realm, user id.ID) (keys []Facto
 // most passkeys that one user can have.
 const mostPasskeys = 50
 
+// A NewPasskey is the answer of a browser to BeginPasskey, with a name for people.
+type NewPasskey struct {
+	Answer []byte
+	Name   string
+}
+
 // AddPasskey takes a browser's answer to BeginPasskey. The caller has used the
 // ceremony up.
-func (s *Service) AddPasskey(ctx context.Context, realm id.ID, u directory.User, c Ceremony, answer []byte, name string) (f Factor, err error) {
+func (s *Service) AddPasskey(ctx context.Context, realm id.ID, u directory.User, c Ceremony, n NewPasskey) (f Factor, err error) {
 	w, err := party(c.Origin, "")
 	if err != nil {
 		return f, err
 	}
-	parsed, err := protocol.ParseCredentialCreationResponseBytes(answer)
+	parsed, err := protocol.ParseCredentialCreationResponseBytes(n.Answer)
 	if err != nil {
 		return f, ErrPasskey.Because(err)
 	}
@@ -131,11 +137,11 @@ func (s *Service) AddPasskey(ctx context.Context, realm id.ID, u directory.User,
 		return f, ErrPasskey.Because(err)
 	}
 	made.Attestation = webauthn.CredentialAttestation{} // says which device it is, and nobody asks
-	if !named(name) {
+	if !named(n.Name) {
 		return f, fault.Invalidf("name", "the name must have at most 200 characters")
 	}
 	f = Factor{
-		Home: u.Home, User: u.ID, Kind: Passkey, Name: firstNonEmpty(name, "Passkey"), Handle: handleOf(made.ID), Confirmed: true,
+		Home: u.Home, User: u.ID, Kind: Passkey, Name: firstOf(n.Name, "Passkey"), Handle: handleOf(made.ID), Confirmed: true,
 		Step: int64(made.Authenticator.SignCount), Data: FactorData{Passkey: made, PartyID: w.Config.RPID},
 	}
 	err = s.Store.Update(ctx, realm, func(tx Tx) error {
@@ -160,13 +166,6 @@ func tooMany(n int) error {
 		return nil
 	}
 	return fault.Invalidf("name", "a user can have at most %d passkeys", mostPasskeys)
-}
-
-func firstNonEmpty(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 func handleOf(raw []byte) string { return base64.RawURLEncoding.EncodeToString(raw) }

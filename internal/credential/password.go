@@ -8,17 +8,17 @@ import (
 	"sync/atomic"
 	"unicode/utf8"
 
-	"github.com/zitadel/passwap"
-	"github.com/zitadel/passwap/argon2"
-	"github.com/zitadel/passwap/bcrypt"
-	"github.com/zitadel/passwap/drupal7"
-	"github.com/zitadel/passwap/md5"
-	"github.com/zitadel/passwap/md5plain"
-	"github.com/zitadel/passwap/md5salted"
-	"github.com/zitadel/passwap/pbkdf2"
-	"github.com/zitadel/passwap/phpass"
-	"github.com/zitadel/passwap/scrypt"
-	"github.com/zitadel/passwap/sha2"
+	"github.com/zitadel/passwap"           // arch:allow the path of a library
+	"github.com/zitadel/passwap/argon2"    // arch:allow the path of a library
+	"github.com/zitadel/passwap/bcrypt"    // arch:allow the path of a library
+	"github.com/zitadel/passwap/drupal7"   // arch:allow the path of a library
+	"github.com/zitadel/passwap/md5"       // arch:allow the path of a library
+	"github.com/zitadel/passwap/md5plain"  // arch:allow the path of a library
+	"github.com/zitadel/passwap/md5salted" // arch:allow the path of a library
+	"github.com/zitadel/passwap/pbkdf2"    // arch:allow the path of a library
+	"github.com/zitadel/passwap/phpass"    // arch:allow the path of a library
+	"github.com/zitadel/passwap/scrypt"    // arch:allow the path of a library
+	"github.com/zitadel/passwap/sha2"      // arch:allow the path of a library
 	"golang.org/x/sync/semaphore"
 
 	"guildhall/internal/fault"

@@ -78,7 +78,7 @@ func (s *Service) BeginTOTP(ctx context.Context, realm id.ID, u directory.User, 
 // ConfirmTOTP takes the first code of an app that was set up, which replaces the
 // app there was.
 func (s *Service) ConfirmTOTP(ctx context.Context, realm, user id.ID, code string) error {
-	return s.matchTOTP(ctx, realm, user, false, code, func(tx Tx, f *Factor) error {
+	return s.matchTOTP(ctx, totpOf{realm, user, false}, code, func(tx Tx, f *Factor) error {
 		if _, err := tx.Factors().DeleteWhere(ctx, query.Is("user_id", user), query.Is("kind", string(TOTP)), query.Is("confirmed", true)); err != nil {
 			return err
 		}
@@ -90,12 +90,19 @@ func (s *Service) ConfirmTOTP(ctx context.Context, realm, user id.ID, code strin
 // CheckTOTP takes a code of a user's app. A code is good once, and for the step it
 // was made for or one beside it.
 func (s *Service) CheckTOTP(ctx context.Context, realm, user id.ID, code string) error {
-	return s.matchTOTP(ctx, realm, user, true, code, func(Tx, *Factor) error { return nil })
+	return s.matchTOTP(ctx, totpOf{realm, user, true}, code, func(Tx, *Factor) error { return nil })
+}
+
+// A totpOf is the app of a user that proved itself already, or the one that is set up.
+type totpOf struct {
+	realm, user id.ID
+	confirmed   bool
 }
 
 // matchTOTP counts the attempt in the transaction that looks at the code: of many
 // at once each is counted, and of two right ones the second comes too late.
-func (s *Service) matchTOTP(ctx context.Context, realm, user id.ID, confirmed bool, code string, then func(Tx, *Factor) error) error {
+func (s *Service) matchTOTP(ctx context.Context, of totpOf, code string, then func(Tx, *Factor) error) error {
+	realm, user, confirmed := of.realm, of.user, of.confirmed
 	code = strings.Map(digitsOnly, code) // before anything is compared: the same code in another dress is the same
 	secret, err := s.totpSecret(ctx, realm, user, confirmed)
 	if err != nil {
