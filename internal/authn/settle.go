@@ -185,7 +185,7 @@ func (s *Service) EnrolPasskey(ctx context.Context, in id.ID, handle, name strin
 	if err != nil {
 		return Progress{}, err
 	}
-	if _, err := s.Credentials.AddPasskey(ctx, in, u, ceremony, credential.NewPasskey{Answer: answer, Name: name}); err != nil {
+	if _, err := s.Credentials.RegisterPasskey(ctx, in, u, ceremony, credential.NewPasskey{Answer: answer, Name: name}); err != nil {
 		return Progress{}, err
 	}
 	return s.act(ctx, in, handle, func(_ Tx, f *flow) error {

@@ -121,9 +121,9 @@ type NewPasskey struct {
 	Name   string
 }
 
-// AddPasskey takes a browser's answer to BeginPasskey. The caller has used the
+// RegisterPasskey takes a browser's answer to BeginPasskey. The caller has used the
 // ceremony up.
-func (s *Service) AddPasskey(ctx context.Context, realm id.ID, u directory.User, c Ceremony, n NewPasskey) (f Factor, err error) {
+func (s *Service) RegisterPasskey(ctx context.Context, realm id.ID, u directory.User, c Ceremony, n NewPasskey) (f Factor, err error) {
 	w, err := party(c.Origin, "")
 	if err != nil {
 		return f, err

@@ -48,7 +48,10 @@ var changers = []writer{
 	}},
 	{name: "an invitation's life", do: func(s *scene, n int) error {
 		v, err := s.Directory.Invite(ctx, s.System, directory.Invitation{Organization: s.doomed, Email: fmt.Sprintf("life%d@x.example", n)})
-		return steps(func() error { return err }, func() error { return s.Directory.RevokeInvitation(ctx, s.System, s.doomed, v.ID) })
+		return steps(func() error { return err }, func() error { return s.Directory.RevokeInvitation(ctx, s.System, s.doomed, v.ID) }, func() error {
+			_, err := s.Directory.RevokeInvitationsTo(ctx, s.System, s.doomed, "a@example.com")
+			return err
+		})
 	}},
 	{name: "a member's life", do: func(s *scene, n int) (err error) {
 		var u directory.User
@@ -128,6 +131,14 @@ var changers = []writer{
 	{name: "a key's life", do: func(s *scene, n int) error {
 		k, _, err := s.Credentials.CreateKey(ctx, s.System, credential.Key{Organization: s.doomed, Scheme: "t", Name: fmt.Sprint("life", n)}, "")
 		return steps(func() error { return err }, func() error { return s.Credentials.RevokeKey(ctx, s.System, k.ID) })
+	}},
+	{name: "a machine and its signing key", do: func(s *scene, n int) error {
+		u, err := s.Directory.CreateUser(ctx, s.System, directory.NewUser{User: directory.User{Home: s.doomed, Kind: directory.Machine, Username: fmt.Sprintf("signer%d-%d", s.round, n)}})
+		if err != nil {
+			return err
+		}
+		f, _, err := s.Credentials.AddMachineKey(ctx, s.System, credential.Factor{User: u.ID, Name: "k"}, "")
+		return steps(func() error { return err }, func() error { return s.Credentials.RemoveFactor(ctx, s.System, u.ID, f.ID) })
 	}},
 	{name: "an application's life", do: func(s *scene, n int) error {
 		a, _, err := s.Credentials.CreateApplication(ctx, s.System, credential.Application{Organization: s.doomed, Scheme: "t", Name: fmt.Sprint("life", n)}, "")
