@@ -88,6 +88,7 @@ var Types = []Type{
 	{"role.unassigned", "A user lost a role.", []Field{person}, Everybody},
 
 	{"invitation.created", "Somebody was invited.", nil, Everybody},
+	{"invitation.accepted", "Somebody accepted an invitation.", nil, Everybody},
 	{"invitation.revoked", "An invitation was revoked.", nil, Everybody},
 
 	{"domain.added", "A domain was added to an organization.", []Field{dnsName}, Everybody},
