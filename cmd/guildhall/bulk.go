@@ -55,9 +55,9 @@ func (c *organizationDeleteAll) where() (where []query.Condition, err error) {
 		if bound.value == "" {
 			continue
 		}
-		t, err := parseTime(bound.value)
+		t, err := parseTime(bound.flag, bound.value)
 		if err != nil {
-			return nil, fmt.Errorf("%s %q is neither a day such as 2026-01-31 nor a time such as 2026-01-31T12:00:00Z", bound.flag, bound.value)
+			return nil, err
 		}
 		where = append(where, query.Where("created_at", bound.op, t))
 	}
