@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"guildhall/internal/authn"
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
 	"guildhall/internal/guard"
@@ -128,5 +130,41 @@ func TestALockedAccountIsUnlockedByMail(t *testing.T) {
 	}
 	if err := guess(101); err != nil {
 		t.Errorf("after it: %v", err)
+	}
+}
+
+// TestPasswordsAreGuessedAtThroughTheGuard: the ways in of a running server count.
+func TestPasswordsAreGuessedAtThroughTheGuard(t *testing.T) {
+	at := newSite(t)
+	realm := at.here.realm.ID
+	a := authn.Attempt{Account: "ada@example.com", Address: "192.0.2.1"}
+	for n := range 5 {
+		err := at.SignIn.Guard.Attempt(t.Context(), realm, a)
+		if refused := errors.Is(err, guard.ErrSlow); refused != (n == 4) {
+			t.Errorf("guess %d: %v", n+1, err)
+		}
+	}
+	if err := at.SignIn.Guard.Succeeded(t.Context(), realm, a); err != nil {
+		t.Fatal(err)
+	}
+	if err := at.SignIn.Guard.Attempt(t.Context(), realm, a); err != nil {
+		t.Errorf("after a success: %v", err)
+	}
+	for _, address := range []string{"", "no address", "2001:db8::1%eth0"} {
+		if err := at.SignIn.Guard.Attempt(t.Context(), realm, authn.Attempt{Account: "bob@example.com", Address: address}); err != nil {
+			t.Errorf("from %q: %v", address, err)
+		}
+	}
+	sent := 0
+	for range 10 {
+		n := authn.Notice{Kind: "magic_link", To: "victim@example.com", Data: map[string]string{"link": "https://guildhall.test/x", "minutes": "5"}}
+		if err := at.SignIn.Post.Queue(t.Context(), realm, n); err == nil {
+			sent++
+		} else if !errors.Is(err, guard.ErrBudget) {
+			t.Fatal(err)
+		}
+	}
+	if sent != 5 {
+		t.Errorf("one recipient gets %d messages", sent)
 	}
 }
