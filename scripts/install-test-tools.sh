@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests need and is missing: a C compiler (for Go's race detector), PostgreSQL, the npm packages.
+# Installs what the tests need and is missing: a C compiler (for Go's race detector), PostgreSQL, Chromium (another one may be named by CHROMIUM), the npm packages.
 # Go and Node.js with npm are taken for granted. Changes nothing when everything is there.
 set -eu
 cd "$(dirname "$0")/.."
@@ -7,6 +7,8 @@ cd "$(dirname "$0")/.."
 packages=
 command -v "${CC:-gcc}" >/dev/null 2>&1 || packages="$packages gcc libc6-dev"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || packages="$packages postgresql"
+
+command -v chromium >/dev/null 2>&1 || [ -n "${CHROMIUM:-}" ] || packages="$packages chromium"
 
 if [ -n "$packages" ]; then
 	if ! command -v apt-get >/dev/null 2>&1; then

@@ -20,7 +20,7 @@ type Kind string
 // server's own, "minutes" how long link or code can be used.
 const (
 	Invitation      Kind = "invitation"       // link, inviter, expires
-	MagicLink       Kind = "magic_link"       // link, minutes
+	MagicLink       Kind = "magic_link"       // link, code, minutes
 	Code            Kind = "code"             // code, minutes
 	CodeText        Kind = "code_text"        // code, minutes; by text message
 	VerifyEmail     Kind = "verify_email"     // code or link, minutes
@@ -64,7 +64,7 @@ func (k Kind) Known() bool {
 
 // fields are what the data of each kind may hold.
 var fields = map[Kind][]string{
-	Invitation: {"link", "inviter", "expires"}, MagicLink: {"link", "minutes"}, Code: {"code", "minutes"},
+	Invitation: {"link", "inviter", "expires"}, MagicLink: {"link", "code", "minutes"}, Code: {"code", "minutes"},
 	CodeText: {"code", "minutes"}, VerifyEmail: {"code", "link", "minutes"}, PasswordReset: {"link", "minutes"},
 	PasswordChanged: {"time", "address", "device"}, FactorAdded: {"factor", "time", "address", "device"},
 	FactorRemoved: {"factor", "time", "address", "device"}, NewSignIn: {"time", "address", "device"},

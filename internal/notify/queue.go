@@ -79,6 +79,9 @@ func (s *Service) check(m *Message) error {
 	}
 	data := make(map[string]string, len(m.Data))
 	for k, v := range m.Data {
+		if v == "" {
+			continue
+		}
 		if !slices.Contains(allowed, k) {
 			return fault.Invalidf(k, "messages of this kind have no such part")
 		}

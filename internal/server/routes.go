@@ -48,6 +48,7 @@ func (s *Server) handler() http.Handler {
 	}
 	mount(n.Prefixes(), s.edge.Handler(n))
 	front.Mount(unlockPath, http.HandlerFunc(s.unlock))
+	s.mountPages(mount)
 	front.Mount("/healthz", http.HandlerFunc(alive))
 	front.Mount("/readyz", http.HandlerFunc(s.ready))
 	return front

@@ -2,11 +2,13 @@ package native
 
 import (
 	"net/http"
+	"net/url"
 	"time"
 
 	"guildhall/internal/access"
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
+	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
 )
@@ -56,6 +58,7 @@ type newInvitation struct {
 	Inviter         string         `json:"inviter,omitempty" maxLength:"200" doc:"Who invites, for people."`
 	Roles           []string       `json:"roles,omitempty" maxItems:"100" doc:"Roles of the realm or of the organization."`
 	ExpiresAt       *moment        `json:"expires_at,omitempty" doc:"Seven days from now unless given."`
+	SendMail        bool           `json:"send_mail,omitempty" doc:"Mail a link to the server's own page, on which the invitation is accepted."`
 	PublicMetadata  map[string]any `json:"public_metadata,omitempty"`
 	PrivateMetadata map[string]any `json:"private_metadata,omitempty"`
 }
@@ -97,8 +100,26 @@ func (a *API) invite(c edge.Call, in newInvitation) (createdInvitation, error) {
 	if v.ExpiresAt, err = a.future(in.ExpiresAt); err != nil {
 		return createdInvitation{}, err
 	}
+	if in.SendMail {
+		if v.Link, err = a.invitationLink(c); err != nil {
+			return createdInvitation{}, err
+		}
+	}
 	v, err = a.Directory.Invite(c.Context(), c.Actor, v)
 	return createdInvitation{Invitation: showInvitation(c, v), Ticket: &v.Ticket}, err
+}
+
+// invitationLink leads to the page of this server on which invitations are accepted:
+// at the origin that was configured first, wherever the request came from.
+func (a *API) invitationLink(c edge.Call) (func(ticket string) string, error) {
+	r, err := a.Realms.Store.Realm(c.Context(), c.Actor.Realm)
+	if err != nil {
+		return nil, err
+	}
+	if len(r.Origins) == 0 {
+		return nil, fault.Invalidf("send_mail", "the realm has no origin for a link to lead to")
+	}
+	return func(ticket string) string { return r.Origins[0] + "/invitation?ticket=" + url.QueryEscape(ticket) }, nil
 }
 
 // future reads an end of life, which must not have come already.

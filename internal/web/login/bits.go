@@ -6,6 +6,13 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 func word(b bool) string { return strconv.FormatBool(b) }
 
+func or(s, otherwise string) string {
+	if s != "" {
+		return s
+	}
+	return otherwise
+}
+
 func either(is bool, yes, no string) string {
 	if is {
 		return yes

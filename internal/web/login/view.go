@@ -20,6 +20,7 @@ type View struct {
 	Path    string // of the page, with its query: where a change of language leads back to
 	Problem string // what went wrong, in the language
 	Notice  string // what went well
+	Live    bool   // parts of the page are replaced without loading it anew
 }
 
 func (v View) t(key string, with ...string) string { return say(v.Lang, key, with...) }
@@ -74,7 +75,7 @@ type MethodsView struct {
 	View
 	Identifier string
 	Methods    []Action
-	Back       bool
+	Providers  []Action
 }
 
 // PasswordView asks for a password.
@@ -128,6 +129,8 @@ type ChooseView struct {
 	Person        string
 	Organizations []Action
 	None          bool // one may go on without any
+	Action        string
+	Fields        [][2]string
 }
 
 // ConfirmView asks one question.
@@ -257,6 +260,7 @@ type Act struct {
 	Label  string
 	Path   string
 	Danger bool
+	Plain  bool // leads elsewhere: the page is left
 }
 
 // qr draws a code as one path of an SVG, with the quiet zone that readers need.

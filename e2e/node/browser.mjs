@@ -1,0 +1,109 @@
+// A headless Chromium with a virtual authenticator, which looks at every page it comes to: whether the policy of the
+// page is violated, whether people with other abilities can use it, and what it looks like.
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { server } from './guildhall.mjs';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+const folder = process.env.GUILDHALL_ARTIFACTS ?? join(tmpdir(), 'guildhall-pages');
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
+/** Opens a browser of one person. */
+export async function open({ width = 1280, height = 800, name = '', locale = 'en-US', javaScriptEnabled = true } = {}) {
+  const browser = await chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  });
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width, height }, locale, javaScriptEnabled });
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  const violations = [];
+  await context.exposeFunction('reportViolation', (text) => violations.push(text));
+  await context.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (e) => window.reportViolation(`${location.pathname}: ${e.violatedDirective} ${e.blockedURI}`));
+  });
+  page.on('pageerror', (e) => violations.push(`${page.url()}: ${e.message}`));
+  const cdp = await context.newCDPSession(page);
+  await cdp.send('WebAuthn.enable');
+  const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
+    options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true },
+  });
+  // A passkey is offered by the field for names, too: the authenticator stays silent until a finger is on it.
+  const touch = (enabled) => cdp.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId, enabled });
+  await touch(false);
+
+  let seen = 0;
+  /** Looks at the page that the browser is at. */
+  async function look(what) {
+    assert.deepEqual(violations, [], `${what}: violations of the policy`);
+    await page.waitForLoadState('load');
+    for (let attempt = 0; javaScriptEnabled; attempt++) {
+      // Not as a script of the page, which its policy would refuse.
+      const { result } = await cdp.send('Runtime.evaluate', {
+        expression: `${axe};axe.run(document,${JSON.stringify({ runOnly: rules })}).then((r)=>JSON.stringify(r.violations.map((v)=>v.id+': '+v.nodes.map((n)=>n.html).join(' '))))`,
+        awaitPromise: true,
+        returnByValue: true,
+      });
+      if (typeof result.value !== 'string' && attempt < 5) continue; // the page was left meanwhile
+      assert.equal(result.value, '[]', `${what}: ${page.url()}`);
+      break;
+    }
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth), false, `${what} is wider than the screen`);
+    if (name) {
+      mkdirSync(folder, { recursive: true });
+      seen += 1;
+      await page.screenshot({ path: join(folder, `${name}-${width}-${String(seen).padStart(2, '0')}-${what}.png`), fullPage: true });
+    }
+  }
+  /** Presses what leads to another page, and waits for that. */
+  const press = async (what) => {
+    await Promise.all([page.waitForEvent('framenavigated'), typeof what === 'string' ? page.click(what) : what.click()]);
+    await page.waitForLoadState('load');
+  };
+  const submit = () => press('#content button.primary');
+  return { browser, context, page, look, touch, press, submit, violations, go: (path) => page.goto(server.https + path), close: () => browser.close() };
+}
+
+/** Calls the native API. */
+export async function api(method, path, body) {
+  const answer = await fetch(`${server.http}/guildhall/v1${path}`, {
+    method,
+    headers: { authorization: `Bearer ${server.native.token}`, 'content-type': 'application/json' },
+    body: body && JSON.stringify(body),
+  });
+  const text = await answer.text();
+  assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${text}`);
+  return text ? JSON.parse(text) : undefined;
+}
+
+/** Waits for the newest message to somebody whose subject matches. */
+export async function mail(to, subject = /./) {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const found = (await api('GET', '/dev/messages')).items.find((m) => m.to === to && subject.test(m.subject));
+    if (found) return found;
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  throw new Error(`no mail to ${to} with ${subject}`);
+}
+
+/** The address in a message. */
+export const link = (message, path) => new URL(message.text.match(new RegExp(`https?://\\S+${path}\\S*`))[0]);
+
+/** The code of an authenticator app (RFC 6238). */
+export function totp(uri, step) {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+  const bits = [...new URL(uri).searchParams.get('secret')].map((c) => alphabet.indexOf(c).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(step));
+  const hash = createHmac('sha1', key).update(counter).digest();
+  return String((hash.readUInt32BE(hash[19] & 15) & 0x7fffffff) % 1e6).padStart(6, '0');
+}
+
+export const now = () => Math.floor(Date.now() / 30_000);

@@ -1,0 +1,32 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"guildhall/internal/edge"
+	"guildhall/internal/id"
+	"guildhall/internal/web/inbox"
+	"guildhall/internal/web/login"
+)
+
+// mountPages lets people sign in on pages of this server.
+func (s *Server) mountPages(mount func(prefixes []string, h http.Handler)) {
+	pages := &login.Pages{
+		Authn: s.SignIn, Sessions: s.Sessions, Credentials: s.Credentials, Directory: s.Directory, Vault: s.Vault,
+		RealmAt: s.Realms.At, RealmName: s.realmName, Origins: func(realm id.ID) []string { return s.originsOf(realm) },
+		Rules: s.signUpRules, ClientIP: edge.ClientIP(s.TrustedProxies), Now: time.Now, Log: s.Log,
+	}
+	mount(login.Prefixes(), pages.Handler())
+	if s.Dev {
+		mount([]string{inbox.Path}, inbox.Handler(s.messages.letters))
+	}
+}
+
+// signUpRules tells what pages have to know of a realm's settings for signing in.
+func (s *Server) signUpRules(ctx context.Context, realm id.ID) (signUp, password bool, err error) {
+	rules, err := s.Realms.SignIn(ctx, realm)
+	return rules.SignUp, len(rules.Methods) == 0 || slices.Contains(rules.Methods, "password"), err
+}

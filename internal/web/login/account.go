@@ -1,0 +1,379 @@
+package login
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"guildhall/internal/access"
+	"guildhall/internal/authn"
+	"guildhall/internal/credential"
+	"guildhall/internal/directory"
+	"guildhall/internal/fault"
+	"guildhall/internal/id"
+	"guildhall/internal/query"
+	"guildhall/internal/session"
+)
+
+// accountRoutes are the pages on which people look after their own account.
+func (p *Pages) accountRoutes(on func(string, func(*visit) error)) {
+	own := func(pattern string, h func(*visit, session.Session) error) {
+		on(pattern, func(v *visit) error {
+			in, err := v.signedIn()
+			if err != nil {
+				if fault.KindOf(err) == fault.Internal {
+					return err
+				}
+				return v.redirect("/sign-in?return=%2Faccount")
+			}
+			if err := v.dressAs(in.Organization); err != nil {
+				return err
+			}
+			return h(v, in)
+		})
+	}
+	// What changes how somebody signs in asks for a proof that is fresh: a session that
+	// was left open, or stolen, is not enough for it.
+	fresh := func(pattern string, h func(*visit, session.Session) error) {
+		own(pattern, func(v *visit, in session.Session) error {
+			if v.Now().Sub(in.AuthTime()) > freshFor {
+				return v.redirect("/sign-in?return=%2Faccount&fresh=1")
+			}
+			return h(v, in)
+		})
+	}
+	own("GET /account", (*visit).account)
+	own("POST /account/sessions/end", (*visit).endSession)
+	own("POST /account/sessions/others", (*visit).endOthers)
+	own("POST /account/switch", (*visit).switchTo)
+	fresh("GET /account/passkeys/new", (*visit).newPasskey)
+	fresh("POST /account/passkeys", (*visit).addPasskey)
+	fresh("POST /account/totp", (*visit).newTOTP)
+	fresh("POST /account/totp/confirm", (*visit).addTOTP)
+	fresh("POST /account/recovery-codes", (*visit).newCodes)
+	fresh("POST /account/factors/remove", (*visit).removeFactor)
+	own("GET /account/password", (*visit).askPassword)
+	own("POST /account/password", (*visit).changePassword)
+}
+
+const freshFor = 15 * time.Minute
+
+// stamp writes a time for people, in UTC: where they are is not known.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+func day(t time.Time) string { return t.UTC().Format("2006-01-02") }
+
+func (v *visit) account(in session.Session) error { return v.showAccount(in, http.StatusOK) }
+
+func (v *visit) showAccount(in session.Session, status int) error {
+	ctx, by := v.r.Context(), actor(v.realm, in)
+	u, err := v.person(in)
+	if err != nil {
+		return err
+	}
+	factors, err := v.Credentials.Factors(ctx, by, in.User)
+	if err != nil {
+		return err
+	}
+	sessions, err := v.Sessions.Own(ctx, v.realm, in.User)
+	if err != nil {
+		return err
+	}
+	memberships, err := v.Directory.UserOrganizations(ctx, access.System(v.realm), in.User, query.Query{Limit: 200})
+	if err != nil {
+		return err
+	}
+	view := AccountView{View: v.titled("account_page"), Person: firstOf(u.Name, u.Username, u.Email), Email: u.Email, Sessions: v.sessions(sessions, in)}
+	view.View.Path, view.Live = "/account", true
+	v.live = true
+	for _, m := range memberships.Items {
+		v.membership(m, in, &view)
+	}
+	for _, f := range factors {
+		v.factor(f, &view)
+	}
+	return v.show(status, Account(view))
+}
+
+func (v *visit) membership(m directory.Membership, in session.Session, view *AccountView) {
+	o := m.Organization
+	if o.State != directory.Active || m.State != directory.MemberActive {
+		return
+	}
+	i := Item{ID: id.For(v.realm, id.Organization).Base62(o.ID), Icon: "organization", Title: o.Title(), About: v.t("joined_at", "time", day(m.CreatedAt))}
+	if o.ID == in.Organization {
+		i.Tag = v.t("current")
+	} else {
+		i.Acts = []Act{{Label: v.t("switch"), Path: "/account/switch", Plain: true}}
+	}
+	view.Memberships = append(view.Memberships, i)
+}
+
+func (v *visit) factor(f credential.Factor, view *AccountView) {
+	about := v.t("added_at", "time", day(f.CreatedAt))
+	if !f.UsedAt.IsZero() {
+		about = v.t("used_at", "time", stamp(f.UsedAt))
+	}
+	i := Item{ID: id.For(v.realm, id.Credential).Base62(f.ID), About: about, Acts: []Act{{Label: v.t("remove"), Path: "/account/factors/remove", Danger: true}}}
+	switch {
+	case f.Kind == credential.Password:
+		view.Password = true
+	case f.Kind == credential.Passkey:
+		i.Icon, i.Title = "passkey", firstOf(f.Name, v.t("method_passkey"))
+		view.Passkeys = append(view.Passkeys, i)
+	case f.Kind == credential.TOTP && f.Confirmed:
+		i.Icon, i.Title = "phone", firstOf(f.Name, v.t("totp_name"))
+		view.Factors = append(view.Factors, i)
+	case f.Kind == credential.RecoveryCode:
+		i.Icon, i.Title, i.About = "shield", v.t("method_recovery_code"), v.t("codes_left", "n", strconv.Itoa(len(f.Data.Codes)))
+		view.Factors = append(view.Factors, i)
+	}
+}
+
+func (v *visit) sessions(all []session.Session, in session.Session) (list []Item) {
+	for _, s := range all {
+		if s.Origin == "" { // of a program's own, not of a browser
+			continue
+		}
+		i := Item{ID: id.For(v.realm, id.Session).Base62(s.ID), Icon: "device", Title: firstOf(s.Device, v.t("unknown_device")), About: v.t("last_seen", "address", s.Address, "time", stamp(s.SeenAt))}
+		if s.ID == in.ID {
+			i.Tag = v.t("this_device")
+		} else {
+			i.Acts = []Act{{Label: v.t("end"), Path: "/account/sessions/end", Danger: true}}
+		}
+		list = append(list, i)
+	}
+	return list
+}
+
+func (v *visit) endSession(in session.Session) error {
+	i, ok := id.For(v.realm, id.Session).ParseBase62(v.posted("id"))
+	if !ok {
+		return errNothing
+	}
+	if err := v.Sessions.Revoke(v.r.Context(), actor(v.realm, in), i); err != nil {
+		return err
+	}
+	return v.redirect("/account")
+}
+
+func (v *visit) endOthers(in session.Session) error {
+	if _, err := v.Sessions.RevokeOf(v.r.Context(), actor(v.realm, in), session.Of{User: in.User, Except: in.ID}); err != nil {
+		return err
+	}
+	return v.redirect("/account")
+}
+
+// switchTo goes to another organization with what was proven already. What more that
+// one asks for is asked for.
+func (v *visit) switchTo(in session.Session) error {
+	i, ok := id.For(v.realm, id.Organization).ParseBase62(v.posted("id"))
+	if !ok {
+		return errNothing
+	}
+	handle, p, err := v.Authn.Begin(v.r.Context(), v.realm, authn.Start{
+		Organization: i, Session: &in, Origin: v.origin, Address: v.address(), Locale: v.Lang,
+	})
+	if err != nil {
+		return err
+	}
+	v.setCookie(v.cookieName(flowCookie), handle, time.Hour)
+	if p.Step != authn.Done {
+		return v.redirect("/sign-in")
+	}
+	v.r.Header.Set("Cookie", v.r.Header.Get("Cookie")+"; "+v.cookieName(flowCookie)+"="+handle)
+	return v.finish(p)
+}
+
+// A ceremony is the making of a passkey, sealed, in the browser of whoever makes it.
+type ceremony struct {
+	Session  id.ID               `json:"session"`
+	Until    time.Time           `json:"until"`
+	Ceremony credential.Ceremony `json:"ceremony"`
+}
+
+const ceremonyLife = 10 * time.Minute
+
+func (v *visit) newPasskey(in session.Session) error {
+	u, err := v.person(in)
+	if err != nil {
+		return err
+	}
+	options, made, err := v.Credentials.BeginPasskey(v.r.Context(), v.realm, u, v.origin, v.Name)
+	if err != nil {
+		return err
+	}
+	plain, err := json.Marshal(ceremony{in.ID, v.Now().Add(ceremonyLife), made})
+	if err != nil {
+		return err
+	}
+	sealed, err := v.Vault.Seal(v.r.Context(), v.realm, id.None, ceremonyCookie, plain)
+	if err != nil {
+		return err
+	}
+	v.setCookie(v.cookieName(ceremonyCookie), base64.RawURLEncoding.EncodeToString(sealed), ceremonyLife)
+	text, err := json.Marshal(options)
+	if err != nil {
+		return err
+	}
+	return v.show(http.StatusOK, NewPasskey(NewPasskeyView{View: v.titled("new_passkey_title"), Options: string(text), Action: "/account/passkeys"}))
+}
+
+func (v *visit) addPasskey(in session.Session) error {
+	v.dropCookie(v.cookieName(ceremonyCookie))
+	sealed, err := base64.RawURLEncoding.DecodeString(v.cookie(v.cookieName(ceremonyCookie)))
+	if err != nil || len(sealed) == 0 {
+		return authn.ErrFlow
+	}
+	plain, err := v.Vault.Open(v.r.Context(), v.realm, id.None, ceremonyCookie, sealed)
+	var c ceremony
+	if err != nil || json.Unmarshal(plain, &c) != nil || c.Session != in.ID || v.Now().After(c.Until) {
+		return authn.ErrFlow.Because(err)
+	}
+	u, err := v.person(in)
+	if err != nil {
+		return err
+	}
+	if _, err := v.Credentials.RegisterPasskey(v.r.Context(), v.realm, u, c.Ceremony, credential.NewPasskey{Answer: []byte(v.posted("credential")), Name: v.posted("name")}); err != nil {
+		return err
+	}
+	v.tell(notice(u, "factor_added", v.t("method_passkey"), v.Now(), v.address()))
+	return v.redirect("/account")
+}
+
+// tell queues a notice. That it fails is no reason to undo what it is about.
+func (v *visit) tell(n authn.Notice) {
+	if v.Authn.Post == nil || n.To == "" {
+		return
+	}
+	if err := v.Authn.Post.Queue(v.r.Context(), v.realm, n); err != nil {
+		v.Log.Warn("a notice could not be queued", "kind", n.Kind, "error", err)
+	}
+}
+
+// notice tells somebody that the account was changed.
+func notice(u directory.User, kind, factor string, now time.Time, address string) authn.Notice {
+	n := authn.Notice{Kind: kind, User: u.ID, Home: u.Home, To: u.Email, Name: u.Name, Locale: u.Language,
+		Data: map[string]string{"time": stamp(now), "address": address}}
+	if factor != "" {
+		n.Data["factor"] = factor
+	}
+	return n
+}
+
+func (v *visit) newTOTP(in session.Session) error {
+	u, err := v.person(in)
+	if err != nil {
+		return err
+	}
+	setup, err := v.Credentials.BeginTOTP(v.r.Context(), v.realm, u, v.Name)
+	if err != nil {
+		return err
+	}
+	return v.show(http.StatusOK, TOTP(TOTPView{View: v.titled("totp_title"), URI: setup.URI, Secret: grouped(setup.Secret), Action: "/account/totp/confirm"}))
+}
+
+func (v *visit) addTOTP(in session.Session) error {
+	if err := v.Credentials.ConfirmTOTP(v.r.Context(), v.realm, in.User, v.posted("code")); err != nil {
+		return v.totpAgain(err, "/account/totp/confirm")
+	}
+	u, err := v.person(in)
+	if err != nil {
+		return err
+	}
+	v.tell(notice(u, "factor_added", v.t("method_totp"), v.Now(), v.address()))
+	return v.newCodes(in)
+}
+
+func (v *visit) newCodes(in session.Session) error {
+	u, err := v.person(in)
+	if err != nil {
+		return err
+	}
+	codes, err := v.Credentials.NewRecoveryCodes(v.r.Context(), v.realm, u, "user:"+u.ID.String())
+	if err != nil {
+		return err
+	}
+	return v.show(http.StatusOK, Codes(CodesView{View: v.titled("codes_title"), Codes: codes, Next: "/account"}))
+}
+
+func (v *visit) removeFactor(in session.Session) error {
+	i, ok := id.For(v.realm, id.Credential).ParseBase62(v.posted("id"))
+	if !ok {
+		return errNothing
+	}
+	if err := v.Credentials.RemoveFactor(v.r.Context(), actor(v.realm, in), in.User, i); err != nil {
+		return err
+	}
+	u, err := v.person(in)
+	if err != nil {
+		return err
+	}
+	v.tell(notice(u, "factor_removed", v.t("factor"), v.Now(), v.address()))
+	return v.redirect("/account")
+}
+
+func (v *visit) askPassword(in session.Session) error {
+	u, err := v.person(in)
+	if err != nil {
+		return err
+	}
+	return v.show(http.StatusOK, NewPassword(NewPasswordView{View: v.titled("password_change"), Action: "/account/password", Email: u.Email, Current: true}))
+}
+
+// changePassword asks for the old one, counted like every other guess at it.
+func (v *visit) changePassword(in session.Session) error {
+	ctx := v.r.Context()
+	u, err := v.person(in)
+	if err != nil {
+		return err
+	}
+	wrong := v.setPassword(in, u)
+	if wrong != nil {
+		if !again(wrong) {
+			return wrong
+		}
+		view := v.titled("password_change")
+		view.Problem = v.problem(wrong)
+		return v.show(statusOf(wrong), NewPassword(NewPasswordView{View: view, Action: "/account/password", Email: u.Email, Current: true}))
+	}
+	if _, err := v.Sessions.RevokeOf(ctx, actor(v.realm, in), session.Of{User: in.User, Except: in.ID}); err != nil {
+		return err
+	}
+	v.tell(notice(u, "password_changed", "", v.Now(), v.address()))
+	return v.redirect("/account")
+}
+
+func (v *visit) setPassword(in session.Session, u directory.User) error {
+	ctx := v.r.Context()
+	attempt := authn.Attempt{Account: directory.Fold(firstOf(u.Email, u.Username)), Address: v.address()}
+	if v.Authn.Guard != nil {
+		if err := v.Authn.Guard.Attempt(ctx, v.realm, attempt); err != nil {
+			return err
+		}
+	}
+	ok, _, err := v.Credentials.TryPassword(ctx, v.realm, u, v.posted("current"))
+	if err != nil || !ok {
+		return errors.Join(err, unless(err != nil, authn.ErrProof))
+	}
+	plain := v.posted("new-password")
+	if err := v.Credentials.CheckStrength(ctx, plain, credential.Strength{}, u.Email, u.Name, u.Username); err != nil {
+		return err
+	}
+	hash, err := v.Credentials.HashPassword(ctx, plain)
+	if err != nil {
+		return err
+	}
+	_ = in
+	return v.Directory.SetPassword(ctx, access.System(v.realm), u.ID, hash, false)
+}
+
+func unless(is bool, err error) error {
+	if is {
+		return nil
+	}
+	return err
+}

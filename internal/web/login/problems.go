@@ -1,0 +1,81 @@
+package login
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"guildhall/internal/authn"
+	"guildhall/internal/fault"
+)
+
+// problems are the texts for facts that people can do something about. The rest is
+// told by kind.
+var problems = map[string]string{
+	"sign_in_expired": "problem_expired", "invalid_proof": "problem_credentials", "wrong_step": "problem_expired", "method_not_allowed": "problem_method",
+	"no_access": "problem_denied", "invitation_not_valid": "problem_link", "provider_refused": "problem_provider", "account_linked_elsewhere": "problem_provider",
+	"provider_unavailable": "problem_provider", "too_many_messages": "problem_many", "password_too_short": "problem_weak", "password_too_weak": "problem_weak",
+	"password_breached": "problem_breached", "password_unchanged": "problem_weak", "invalid_code": "problem_code", "invalid_passkey": "passkey_failed", "busy": "problem_busy",
+	"cross_site": "problem_cross", "challenge_not_found": "problem_link", "invalid_session": "problem_expired",
+}
+
+var kindProblems = map[fault.Kind]string{
+	fault.Exhausted: "problem_many", fault.Unavailable: "problem_busy", fault.Unauthenticated: "problem_credentials", fault.Forbidden: "problem_denied",
+}
+
+var statuses = map[fault.Kind]int{
+	fault.Internal: 500, fault.Invalid: 422, fault.Unauthenticated: 422, fault.Forbidden: 403, fault.NotFound: 404, fault.Conflict: 422,
+	fault.Precondition: 422, fault.Stale: 422, fault.Exhausted: 429, fault.TooLarge: 413, fault.Unavailable: 503, fault.Unimplemented: 404,
+}
+
+// problem is what to tell a person about a failure, in the language.
+func (v *visit) problem(err error) string {
+	f := fault.From(err)
+	if d, ok := f.Detail.(time.Duration); ok && f.Kind == fault.Exhausted && d > 0 {
+		return v.t("problem_wait", "seconds", strconv.Itoa(int(d.Seconds()+1)))
+	}
+	if f.Reason == "invalid" && f.Field == "identifier" {
+		return v.t("problem_identifier")
+	}
+	if key, ok := problems[f.Reason]; ok {
+		return v.t(key)
+	}
+	if key, ok := kindProblems[f.Kind]; ok {
+		return v.t(key)
+	}
+	return v.t("problem_default")
+}
+
+func statusOf(err error) int {
+	if s, ok := statuses[fault.KindOf(err)]; ok {
+		return s
+	}
+	return http.StatusInternalServerError
+}
+
+// again reports whether the page that was posted can be shown again with the
+// problem, rather than a page about the problem alone.
+func again(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.Internal, fault.NotFound:
+		return false
+	}
+	return !errors.Is(err, authn.ErrFlow) && !errors.Is(err, authn.ErrNobody) && !errors.Is(err, authn.ErrInvitation)
+}
+
+// fail shows what went wrong. Nothing of the failure itself is told that is not in
+// the table above.
+func (v *visit) fail(err error) {
+	status := statusOf(err)
+	m := MessageView{View: v.titled("error_title"), Kind: "bad", Icon: "alert", Lead: v.problem(err), Label: v.t("start_again"), Link: "/sign-in"}
+	if _, said := problems[fault.From(err).Reason]; status == http.StatusNotFound && !said {
+		m.View, m.Lead = v.titled("not_found_title"), v.t("not_found")
+	}
+	if status >= 500 {
+		reference := v.w.Header().Get("X-Request-Id")
+		v.Log.Error("a page failed", "path", v.r.URL.Path, "request", reference, "error", err)
+		m.Extra = v.t("reference", "id", reference)
+	}
+	_ = v.show(status, Message(m))
+}
