@@ -30,6 +30,18 @@ var targets = map[string]string{
 	"webhook_id":    "webhooks", "event_id": "events",
 }
 
+// Target is the table that a column of the schema refers to, "" for none.
+func Target(column string) string { return targets[column] }
+
+// Remembers reports that rows of a table tell of what is gone.
+func Remembers(table string) bool { return memories[table] }
+
+// Telling lists the tables with a Personal column.
+func Telling() []string { return slices.Sorted(maps.Keys(personal)) }
+
+// Personal is the column in which rows that stay may speak of people.
+func Personal(table string) string { return personal[table] }
+
 // memories are the tables whose rows tell of what is gone: only their realm has to exist.
 var memories = map[string]bool{"deletions": true, "holds": true, "events": true, "receipts": true, "tombstones": true, "jobs": true, "imports": true}
 

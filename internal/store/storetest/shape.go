@@ -1,0 +1,186 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"guildhall/internal/erasure"
+	"guildhall/internal/id"
+	"guildhall/internal/store"
+)
+
+// A shape is what a schema says of tables and what refers to what.
+type shape struct {
+	columns []column
+	indexes []index
+	foreign []foreignKey
+}
+
+// A foreignKey is a column whose values must be ids of a table.
+type foreignKey struct {
+	from column
+	to   string
+}
+
+// ours are columns that end like a reference and are none.
+var ours = map[string]string{
+	"external_id": "chosen by a caller", "client_id": "the name of an application in protocols", "environment_id": "chosen by a caller",
+	"scope_id": "where names are unique: a home or a realm, which the user names as well", "object_id": "refers by scope, which the doctor looks at",
+	"deletion_id": "a memory names what is gone", "subject_id": "a memory names what is gone", "realm_id": "realms end as a whole",
+	"version_id": "of the migration tool", "bulk_id": "of a deletion, not of what is deleted", "origin_id": "the id that a row had where it was exported",
+}
+
+// outside lists columns that name an organization or a user and that no purge
+// takes, each with the reason.
+var outside = map[string]string{
+	"realms.default_organization": "the default organization of a realm cannot be deleted",
+	"realms.system_project":       "it is of the default organization",
+}
+
+// halves are the conditions that together leave no row out.
+var halves = [][]string{{""}, {"user_id <> 0", "user_id = 0"}, {"scope = 'own'", "scope = 'people'"}, {"home_id <> 0 AND home_id <> organization_id"}}
+
+// contradictions lists what is wrong with a graph on this schema.
+func (s shape) contradictions(graph []erasure.Edge) (found []string) {
+	add := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
+	for _, e := range graph {
+		for _, c := range needed(e) {
+			if !slices.Contains(s.columns, column{e.Table, c}) {
+				add("the graph names %s.%s, which is not there", e.Table, c)
+			}
+		}
+	}
+	for _, c := range s.columns {
+		s.reaches(graph, c, add)
+	}
+	for _, f := range s.foreign {
+		if !slices.ContainsFunc(s.indexes, func(i index) bool { return i.begins(f.from) && i.where == "" }) {
+			add("%s references another table and no index over all rows begins with it", f.from)
+		}
+	}
+	for _, of := range []id.Kind{id.Organization, id.User} {
+		for _, fate := range []erasure.Users{erasure.Erase, erasure.Detach} {
+			s.walk(plan(graph, of, fate), fmt.Sprintf("%s, %s: ", of, fate), add)
+			s.complete(graph, of, fate, add)
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// needed are the columns that the statement of an edge names.
+func needed(e erasure.Edge) []string {
+	columns := []string{"id", e.Owner}
+	switch e.Effect {
+	case erasure.Unlink:
+		columns = append(columns, "user_id", "home_id")
+	case erasure.Redact:
+		columns = append(columns, store.Personal(e.Table))
+	}
+	return columns
+}
+
+func plan(graph []erasure.Edge, of id.Kind, fate erasure.Users) (plan []erasure.Edge) {
+	for _, e := range graph {
+		if e.Of == of && (e.When == "" || e.When == fate) {
+			plan = append(plan, e)
+		}
+	}
+	return plan
+}
+
+// reaches looks at one column: what it refers to, and that a purge knows it.
+func (s shape) reaches(graph []erasure.Edge, c column, add func(string, ...any)) {
+	to := store.Target(c.name)
+	_, plain := ours[c.name]
+	reason, excused := outside[c.String()]
+	edges := slices.DeleteFunc(slices.Clone(graph), func(e erasure.Edge) bool { return e.Table != c.table })
+	direct := slices.ContainsFunc(edges, func(e erasure.Edge) bool { return e.Owner == c.name })
+	switch {
+	case to == "" && !plain && strings.HasSuffix(c.name, "_id"):
+		add("%s looks like a reference, and nobody knows to what", c)
+	case excused && reason != "" && direct:
+		add("%s is in the graph and on the list of exceptions", c)
+	case excused && reason != "":
+	case (to == "organizations" || to == "users") && !direct:
+		if !store.Remembers(c.table) {
+			add("%s names a row of %s, and the graph does not know it", c, to)
+		}
+	case to != "" && to != "realms" && len(edges) == 0 && !store.Remembers(c.table) && slices.ContainsFunc(graph, func(e erasure.Edge) bool { return e.Table == to }):
+		add("%s reaches an organization through %s, and the graph does not know the table", c, to)
+	}
+	if direct && !slices.ContainsFunc(s.indexes, func(i index) bool { return i.begins(c) }) {
+		add("no index begins with %s", c)
+	}
+}
+
+// walk follows a plan in its order.
+func (s shape) walk(plan []erasure.Edge, when string, add func(string, ...any)) {
+	for n, e := range plan {
+		owner := column{e.Table, e.Owner}
+		for _, f := range s.foreign {
+			if f.from != owner {
+				continue
+			}
+			if e.Effect == erasure.HandOver || e.Effect == erasure.Unlink && f.from.name != "organization_id" {
+				add("%s%s of %s, which must name a row of %s", when, e.Effect, f.from, f.to)
+			}
+			if e.Effect == erasure.Redact {
+				add("%s%s stays behind a row of %s that goes", when, f.from, f.to)
+			}
+		}
+		if e.Effect != erasure.Remove {
+			continue
+		}
+		for _, later := range plan[n+1:] {
+			if later.Effect == erasure.Remove && later.Table != e.Table && s.refers(later.Table, e.Table) && !within(plan[:n], later) {
+				add("%s%s goes before %s, which refers to it", when, e.Table, later.Table)
+			}
+		}
+	}
+}
+
+// complete fails where a fate of the users leaves rows alone that the graph knows,
+// or something that is told about people.
+func (s shape) complete(graph []erasure.Edge, of id.Kind, fate erasure.Users, add func(string, ...any)) {
+	conditions, redacted := map[column][]string{}, map[string]bool{}
+	for _, e := range graph {
+		if e.Of != of {
+			continue
+		}
+		owner := column{e.Table, e.Owner}
+		list := conditions[owner]
+		if e.When == "" || e.When == fate {
+			list = append(list, e.Where)
+			redacted[e.Table] = redacted[e.Table] || e.Effect == erasure.Redact
+		}
+		conditions[owner] = list
+	}
+	for owner, list := range conditions {
+		slices.Sort(list)
+		if !slices.ContainsFunc(halves, func(h []string) bool { return slices.Equal(h, list) }) {
+			add("%s, %s: rows of %s are left out: only those with %q are done", of, fate, owner, list)
+		}
+	}
+	for _, table := range store.Telling() {
+		names := slices.ContainsFunc(s.columns, func(c column) bool {
+			return c.table == table && (of == id.Organization && c.name == "organization_id" || of == id.User && (c.name == "user_id" || c.name == "subject_id"))
+		})
+		if names && !redacted[table] {
+			add("%s, %s: what %s tell of people stays", of, fate, table)
+		}
+	}
+}
+
+// within reports that what an edge removes was taken by an earlier edge of the
+// same owner kind already: rows of the organization itself, before those elsewhere.
+func within(done []erasure.Edge, e erasure.Edge) bool {
+	return slices.ContainsFunc(done, func(d erasure.Edge) bool { return d.Table == e.Table && d.Effect == erasure.Remove })
+}
+
+// refers reports whether rows of a table name rows of another one.
+func (s shape) refers(table, to string) bool {
+	return slices.ContainsFunc(s.columns, func(c column) bool { return c.table == table && store.Target(c.name) == to }) ||
+		slices.ContainsFunc(s.foreign, func(f foreignKey) bool { return f.from.table == table && f.to == to })
+}
