@@ -72,6 +72,9 @@ func (s *Service) Hasten(ctx context.Context, by access.Actor, i id.ID) (Deletio
 		d.Paused = false
 		if now := s.Now(); now.Before(d.GraceUntil) {
 			d.GraceUntil = now.Truncate(time.Microsecond)
+			if d.State == Grace {
+				d.State = Queued
+			}
 		}
 		return "deletion.hastened", tx.Hasten(ctx, *d)
 	})

@@ -96,6 +96,8 @@ var suspicions = []suspicion{
 	{"holds", "still give a reason about a user who is gone",
 		"reason <> '' AND user_id <> 0 AND NOT EXISTS (SELECT 1 FROM users AS x WHERE x.id = holds.user_id)"},
 	{"deletions", "still give a reason although their purge was completed", "reason <> '' AND state = 'purged'"},
+	{"deletions", "still give a reason about a user of an organization that is gone",
+		"reason <> '' AND organization_id <> 0 AND NOT EXISTS (SELECT 1 FROM organizations AS x WHERE x.id = deletions.organization_id)"},
 
 	{"organizations", "share their slug with another", "deleted_at = 0 AND EXISTS (" + another + " AND x.slug_key = organizations.slug_key)"},
 	{"organizations", "share their external id with another",

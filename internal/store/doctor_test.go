@@ -148,7 +148,7 @@ func TestTheDoctorFindsARowWithoutItsOwnerInEveryTable(t *testing.T) {
 		for table, columns := range v.schema {
 			for _, c := range columns {
 				owned := strings.HasSuffix(c[0], "_id") && !slices.Contains([]string{
-					"alias_id", "external_id", "client_id", "environment_id", "scope_id", "object_id", "subject_id", "deletion_id", "version_id",
+					"alias_id", "external_id", "client_id", "environment_id", "scope_id", "object_id", "subject_id", "deletion_id", "version_id", "origin_id",
 				}, c[0])
 				if !owned || slices.Contains(memories, table) && c[0] != "realm_id" {
 					continue
@@ -191,6 +191,7 @@ func TestTheDoctorFindsWhatNobodyFinishesAndWhatOutlivedItsPurge(t *testing.T) {
 			{"deletions", "without a receipt", deletion("purged", id.User, gone)},
 			{"deletions", "without a tombstone", deletion("purged", id.Organization, gone)},
 			{"deletions", "still give a reason", map[string]any{"state": "purged", "kind": int64(id.User), "subject_id": gone, "reason": "Ada"}},
+			{"deletions", "about a user of an organization", map[string]any{"state": "restored", "kind": int64(id.User), "subject_id": gone, "organization_id": gone, "reason": "Ada"}},
 			{"jobs", "a deletion that does not exist", map[string]any{"kind": "purge"}},
 			{"events", "of an organization that is gone", map[string]any{"organization_id": gone, "data": `{"name":"Ada"}`}},
 			{"events", "of a user who is gone", map[string]any{"kind": int64(id.User), "subject_id": gone, "data": `{"name":"Ada"}`}},

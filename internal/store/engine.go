@@ -32,6 +32,7 @@ type engine struct {
 	// ones keep coming: a deletion would wait until nobody writes into the
 	// organization any more. Its advisory locks are granted in the order of asking.
 	holdInTurn, lockInTurn string
+	clock                  string // asks for the time of the database server; "" where that is this machine's
 	columns                string // lists every table and column of the schema
 	// taken gives the name of the unique index, or the columns, that refused a
 	// row; ok is false for other errors.
@@ -75,6 +76,7 @@ var postgresEngine = engine{
 	// Text is compared byte by byte on both engines, so that pages agree.
 	spell: strings.NewReplacer(" TEXT ", ` TEXT COLLATE "C" `, " BLOB", " BYTEA"),
 	hold:  " FOR SHARE", lock: " FOR UPDATE",
+	clock:      "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
 	holdInTurn: " AND pg_advisory_xact_lock_shared(id) IS NOT NULL", lockInTurn: " AND pg_advisory_xact_lock(id) IS NOT NULL",
 	columns: "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT) FROM information_schema.columns WHERE table_schema = current_schema()",
 	taken: func(err error) (string, bool) {

@@ -50,6 +50,9 @@ func (p Purger) Pace() (batch, aside time.Duration) {
 // Claim leases the due purge that was touched longest ago.
 func (p Purger) Claim(ctx context.Context) (job erasure.Job, ok bool, err error) {
 	now := p.DB.now()
+	if err := p.DB.realign(ctx, now); err != nil {
+		return job, false, translate(err)
+	}
 	// By the time they are due: there may be a million that are within their grace.
 	if err := scanOne(ctx, p.DB.read(), "SELECT id FROM jobs WHERE kind IN ('purge', 'bulk') AND run_at <= $1 AND lease_until <= $1 ORDER BY run_at, id LIMIT 1", []any{micros(now)}, (*int64)(&job.Deletion)); err != nil {
 		return job, false, ignore(err, errNoRow)
@@ -181,11 +184,22 @@ func (tx *Tx) obstacle(ctx context.Context, d *erasure.Deletion) (time.Time, err
 		return time.Time{}, err
 	case d.Paused:
 		return tx.now.Add(again), nil
-	case tx.now.Before(d.GraceUntil) && d.StartedAt.IsZero():
+	case !d.StartedAt.IsZero():
+		return time.Time{}, nil
+	case tx.now.Before(d.GraceUntil):
 		d.State = erasure.Grace
 		return d.GraceUntil, nil
 	}
-	return time.Time{}, nil
+	if d.State == erasure.Queued { // nobody waits for a clock: there was no grace, or somebody ended it
+		return time.Time{}, nil
+	}
+	over, err := tx.graceOver(ctx, d.GraceUntil)
+	if over || err != nil {
+		return time.Time{}, err
+	}
+	tx.db.log.Warn("a clock says that a time of grace is over, and another one does not: the purge waits", "deletion", d.ID, "until", d.GraceUntil)
+	d.State = erasure.Grace
+	return tx.now.Add(again), nil
 }
 
 // advance walks the plan until limit rows are done or the plan ends.

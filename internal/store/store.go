@@ -31,7 +31,10 @@ type Options struct {
 	// Migrate brings the schema up to date.
 	Migrate bool
 	Now     func() time.Time // nil means time.Now
-	Log     *slog.Logger     // nil means slog.Default
+	// Steady is how long this process has run by a clock that nobody sets. Nil means
+	// that of the system, or, when Now is given, that there is none.
+	Steady func() time.Duration
+	Log    *slog.Logger // nil means slog.Default
 }
 
 // A DB is an open database.
@@ -47,6 +50,7 @@ type DB struct {
 	told     chan struct{} // there may be something for webhooks
 	lined    atomic.Bool   // deliveries were lined up in this process
 	rate     atomic.Uint64 // of purges, rows a second, as a float's bits
+	clocks
 	closed   sync.Once
 	closeErr error
 }
@@ -59,9 +63,7 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{engine: e, now: opts.Now, log: opts.Log, holder: newHolder(), kick: make(chan struct{}, 1), told: make(chan struct{}, 1)}
-	if db.now == nil {
-		db.now = time.Now
-	}
+	db.watch(opts)
 	if db.log == nil {
 		db.log = slog.Default()
 	}
