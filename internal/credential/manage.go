@@ -142,11 +142,17 @@ func (s *Service) CreateApplication(ctx context.Context, by access.Actor, a Appl
 	if err := within(by, a.Grants); err != nil {
 		return a, "", err
 	}
-	secret := NewSecret(prefix)
+	if err := a.OpenID.Check(); err != nil {
+		return a, "", err
+	}
 	if a.ClientID == "" {
 		a.ClientID = NewSecret("")[:32]
 	}
-	a.SecretHash = Hash(secret)
+	secret := ""
+	if m := a.OpenID.Method(); m != AuthNone && m != AuthKey { // those have none to keep
+		secret = NewSecret(prefix)
+		a.SecretHash = Hash(secret)
+	}
 	err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
 		fresh := a
 		if _, err := hold(ctx, tx, fresh.Organization, id.None); err != nil {
@@ -202,6 +208,9 @@ func (s *Service) UpdateApplication(ctx context.Context, by access.Actor, i id.I
 			return fault.Invalidf("name", "the name must have at most 200 characters")
 		}
 		if err := within(by, a.Grants); err != nil {
+			return err
+		}
+		if err := a.OpenID.Check(); err != nil {
 			return err
 		}
 		if err := tx.Applications().Update(ctx, &a); err != nil {

@@ -1,6 +1,12 @@
 package credential
 
-import "guildhall/internal/fault"
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"guildhall/internal/fault"
+)
 
 // OpenID is how an application takes part in sign-in (OpenID Connect Dynamic Client
 // Registration 1.0 section 2 names most of it). The zero value takes no part.
@@ -63,3 +69,94 @@ const (
 
 // ErrOpenID is a setting for sign-in that cannot be accepted.
 var ErrOpenID = fault.New(fault.Invalid, "invalid_openid_settings", "openid", "the settings for signing in are not valid")
+
+// Grant types an application can be allowed.
+const (
+	GrantCode    = "authorization_code"
+	GrantRefresh = "refresh_token"
+	GrantClient  = "client_credentials"
+	GrantDevice  = "urn:ietf:params:oauth:grant-type:device_code"
+	GrantJWT     = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+)
+
+var grantTypes = []string{GrantCode, GrantRefresh, GrantClient, GrantDevice, GrantJWT}
+
+// Allows reports whether the application may use a grant type.
+func (o OpenID) Allows(grant string) bool {
+	if len(o.GrantTypes) > 0 {
+		return slices.Contains(o.GrantTypes, grant)
+	}
+	switch o.Kind {
+	case AppWeb, AppBrowser:
+		return grant == GrantCode || grant == GrantRefresh
+	case AppNative:
+		return grant == GrantCode || grant == GrantRefresh || grant == GrantDevice
+	case AppMachine:
+		return grant == GrantClient || grant == GrantJWT
+	}
+	return false
+}
+
+// Method is how the application proves itself; "" is by its secret, sent either way.
+func (o OpenID) Method() string {
+	if o.AuthMethod == "" && o.Kind.Public() {
+		return AuthNone
+	}
+	return o.AuthMethod
+}
+
+const (
+	maxURIs = 100
+	maxLife = 10 * 365 * 24 * 60 * 60
+)
+
+// Check refuses settings that cannot be, or must not be, accepted.
+func (o OpenID) Check() error {
+	refuse := func(field, why string) error { return ErrOpenID.On(field).Saying("%s", why) }
+	for field, list := range map[string][]string{"redirect_uris": o.RedirectURIs, "logout_uris": o.LogoutURIs} {
+		if len(list) > maxURIs {
+			return refuse(field, "there can be at most 100 addresses")
+		}
+		for _, u := range list {
+			if !Returnable(u) {
+				return refuse(field, "an address must be https, or http on this machine, or of a scheme with a dot in it, without user, fragment or wildcard")
+			}
+		}
+	}
+	for _, origin := range o.Origins {
+		u, err := url.Parse(origin)
+		if !Returnable(origin) || err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+			return refuse("web_origins", "an origin has a scheme and a host, and nothing behind them")
+		}
+	}
+	for _, g := range o.GrantTypes {
+		if !slices.Contains(grantTypes, g) {
+			return refuse("grant_types", "the grant type is not known")
+		}
+	}
+	switch {
+	case !slices.Contains([]AppKind{"", AppWeb, AppBrowser, AppNative, AppMachine}, o.Kind):
+		return refuse("kind", "the kind must be web, browser, native or machine")
+	case !slices.Contains([]string{"", AuthBasic, AuthPost, AuthKey, AuthNone}, o.AuthMethod):
+		return refuse("auth_method", "the method is not known")
+	case o.AuthMethod == AuthNone && o.Allows(GrantClient):
+		return refuse("auth_method", "a program that stands for itself must prove who it is")
+	case o.AuthMethod == AuthKey && o.Keys == "":
+		return refuse("jwks", "private_key_jwt needs the application's public keys")
+	case !slices.Contains([]string{"", "RS256", "ES256", "EdDSA"}, o.Algorithm):
+		return refuse("algorithm", "the algorithm must be RS256, ES256 or EdDSA")
+	case !slices.Contains([]Usage{UsageAllow, UsageDeny, UsageRequire}, o.Organizations):
+		return refuse("organizations", "it must be deny or require, or left out")
+	case len(o.Keys) > 64<<10 || len(o.Scopes) > 200 || len(o.Origins) > maxURIs:
+		return refuse("openid", "there is too much of it")
+	}
+	for _, life := range []int64{o.AccessLife, o.IDLife, o.RefreshLife, o.RefreshIdle} {
+		if life < 0 || life > maxLife {
+			return refuse("life", "a life must be a number of seconds, at most ten years")
+		}
+	}
+	if o.LogoutNotice != "" && !(strings.HasPrefix(o.LogoutNotice, "http") && Returnable(o.LogoutNotice)) {
+		return refuse("logout_notice", "it must be an https address")
+	}
+	return nil
+}

@@ -22,11 +22,30 @@ import (
 type Realm struct {
 	query.Stamp
 	Name          string
-	Default       id.ID // the organization that takes who belongs to none; it cannot be deleted
-	SystemProject id.ID // the project that stands for this server itself
-	Origins       []string
+	Default       id.ID                      // the organization that takes who belongs to none; it cannot be deleted
+	SystemProject id.ID                      // the project that stands for this server itself
+	Origins       []string                   // written with a slash at its end, one makes its issuer so; see Issuers
+	Issuers       []string                   // at each origin, in the same order: the origin, with a slash or without
 	Defaults      map[string]erasure.Default // of deletions, by the API they come through
 	SignIn        SignIn
+}
+
+// Spelled gives the origins of issuers as they were configured.
+func Spelled(issuers []string) (origins []string) {
+	for _, o := range issuers {
+		origins = append(origins, strings.TrimSuffix(o, "/"))
+	}
+	return origins
+}
+
+// Issuer gives the form in which an issuer at the root of an origin is kept: clients
+// compare it letter by letter, and some want a slash at its end and some do not.
+func Issuer(s string) (string, error) {
+	origin, err := Origin(s)
+	if err == nil && strings.HasSuffix(s, "/") {
+		origin += "/"
+	}
+	return origin, err
 }
 
 // The facts this package reports.
@@ -51,7 +70,7 @@ type Store interface {
 	// UpdateRealm writes what change makes of a realm, with an event. Change may
 	// run more than once.
 	UpdateRealm(ctx context.Context, i id.ID, by string, change func(*Realm) error) (Realm, error)
-	// SetOrigins makes origins the ones of a realm.
+	// SetOrigins makes origins, spelled as issuers, the ones of a realm.
 	SetOrigins(ctx context.Context, i id.ID, origins []string) error
 	// SetDefault makes a living organization the default of a realm.
 	SetDefault(ctx context.Context, i, organization id.ID) error
@@ -132,15 +151,18 @@ func (s *Service) check(r *Realm) error {
 	if err := r.SignIn.check(); err != nil {
 		return err
 	}
-	origins := make([]string, len(r.Origins))
+	issuers := make([]string, len(r.Origins))
 	for i, o := range r.Origins {
-		origin, err := Origin(o)
+		issuer, err := Issuer(o)
 		if err != nil {
 			return err
 		}
-		origins[i] = origin
+		if slices.Contains(r.Issuers, issuer+"/") { // an origin that was there keeps its spelling
+			issuer += "/"
+		}
+		issuers[i] = issuer
 	}
-	r.Origins = origins
+	r.Issuers, r.Origins = issuers, Spelled(issuers)
 	for api, d := range r.Defaults {
 		if !word.MatchString(api) {
 			return fault.Invalidf("deletion_defaults", "an API is named by one lower-case word")

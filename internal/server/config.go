@@ -31,7 +31,7 @@ type Config struct {
 	TLSCert        string
 	TLSKey         string
 	MetricsListen  string
-	PublicURLs     []string // origins of the first realm, the public one first
+	PublicURLs     []string // origins of the first realm, spelled as its issuers, the public one first
 	TrustedProxies []netip.Prefix
 	OutboundAllow  []netip.Prefix // networks that are not public and may be connected to
 	Dev            bool
@@ -61,11 +61,11 @@ func (c *Config) check() error {
 		return errors.New("--tls-cert and --tls-key go together")
 	}
 	for i, u := range c.PublicURLs {
-		origin, err := realm.Origin(u)
+		issuer, err := realm.Issuer(u)
 		if err != nil {
 			return fmt.Errorf("--public-url %q is not an origin such as https://id.example.com (no path)", u)
 		}
-		c.PublicURLs[i] = origin
+		c.PublicURLs[i] = issuer
 	}
 	if c.Listen == "" && c.ListenTLS == "" {
 		return errors.New("nothing to listen on: give --listen or --listen-tls")

@@ -106,7 +106,8 @@ func (s *Server) addresses(d *Development) {
 }
 
 // developmentOrigins are all names of this machine at the ports listened on, the
-// one that vendors' clients are given first.
+// one that vendors' clients are given first. Clients that want a slash at the end of
+// an issuer find one at localhost, the others at the numbers.
 func (s *Server) developmentOrigins() (origins []string) {
 	for _, secure := range []bool{true, false} {
 		for _, l := range s.listeners {
@@ -116,7 +117,11 @@ func (s *Server) developmentOrigins() (origins []string) {
 			scheme := map[bool]string{true: "https://", false: "http://"}[secure]
 			_, port, _ := net.SplitHostPort(l.Addr().String())
 			for _, host := range []string{"localhost", "127.0.0.1", "[::1]"} {
-				origins = append(origins, scheme+host+":"+port)
+				issuer := scheme + host + ":" + port
+				if host == "localhost" {
+					issuer += "/"
+				}
+				origins = append(origins, issuer)
 			}
 		}
 	}

@@ -8,12 +8,14 @@ import (
 
 	"guildhall/internal/dialect/auth0"
 	"guildhall/internal/dialect/native"
+	"guildhall/internal/dialect/openid"
 	"guildhall/internal/dialect/ssojet"
 	"guildhall/internal/dialect/stytch"
 	"guildhall/internal/dialect/truto"
 	"guildhall/internal/dialect/zitadel"
 	"guildhall/internal/edge"
 	"guildhall/internal/id"
+	"guildhall/internal/realm"
 )
 
 // handler is everything that answers, on every port.
@@ -25,9 +27,14 @@ func (s *Server) handler() http.Handler {
 		}
 	}
 	origins := s.originsOf
+	o := &openid.API{
+		Provider: s.Provider, JWKS: s.Tokens.JWKS, Realm: s.Realms.At, Issuers: func(realm id.ID) []string { return s.realmOf(realm).Issuers }, Now: time.Now,
+	}
+	mount(o.Prefixes(), s.edge.Handler(o))
 	a := &auth0.API{
 		Formerly: s.Archives.Formerly, Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, Now: time.Now, Origins: origins,
-		Realm: func(r *http.Request) (id.ID, bool) { return s.Realms.At(r.Context(), r.Host) },
+		Realm:    func(r *http.Request) (id.ID, bool) { return s.Realms.At(r.Context(), r.Host) },
+		Provider: s.Provider, Issuer: o.At, Discovery: o.Discovery, Keys: o.Keys,
 	}
 	mount(a.Prefixes(), s.edge.Handler(a))
 	st := &stytch.API{Formerly: s.Archives.Formerly, Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, RealmName: s.realmName}
@@ -70,31 +77,31 @@ func (s *Server) realmName(ctx context.Context, i id.ID) (string, error) {
 // originsLife bounds how long a change of origins on another node goes unseen.
 const originsLife = 10 * time.Second
 
-// origins gives the origins of realms, which every token check asks for.
-func (s *Server) origins() func(realm id.ID) []string {
+// known gives realms with their origins, which every token check asks for.
+func (s *Server) known() func(realm id.ID) realm.Realm {
 	type kept struct {
-		origins []string
-		until   time.Time
+		realm.Realm
+		until time.Time
 	}
 	var mu sync.Mutex
 	known := map[id.ID]kept{}
-	return func(i id.ID) []string {
+	return func(i id.ID) realm.Realm {
 		mu.Lock()
 		k, ok := known[i]
 		mu.Unlock()
 		if ok && time.Now().Before(k.until) {
-			return k.origins
+			return k.Realm
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		r, err := s.Realms.Store.Realm(ctx, i)
 		if err != nil {
-			return k.origins // what was known is better than nothing while the database is away
+			return k.Realm // what was known is better than nothing while the database is away
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		known[i] = kept{r.Origins, time.Now().Add(originsLife)}
-		return r.Origins
+		known[i] = kept{r, time.Now().Add(originsLife)}
+		return r
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"guildhall/internal/guard"
 	"guildhall/internal/id"
 	"guildhall/internal/notify"
+	"guildhall/internal/oidc"
 	"guildhall/internal/outbound"
 	"guildhall/internal/project"
 	"guildhall/internal/realm"
@@ -43,6 +44,7 @@ type Server struct {
 	listeners []listening
 	messages  *captured
 	wake      chan struct{} // there is a message to send
+	realmOf   func(realm id.ID) realm.Realm
 	originsOf func(realm id.ID) []string
 	out       *outbound.Guard // every connection the server opens by itself
 
@@ -73,6 +75,7 @@ type Services struct {
 	Sessions    *session.Service
 	SignIn      *authn.Service
 	Connections *sso.Service
+	Provider    *oidc.Service // of a server only
 	Replays     store.Replays
 	Notify      *notify.Service // of a server only
 	Archives    *archive.Service
@@ -157,7 +160,8 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	s.out = s.Outbound()
 	s.Webhooks.Check = s.poster().Check
-	s.originsOf = s.origins()
+	s.realmOf = s.known()
+	s.originsOf = func(realm id.ID) []string { return s.realmOf(realm).Origins }
 	if err := s.openMessages(ctx); err != nil {
 		return err
 	}
@@ -166,7 +170,7 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.Sessions.Key, err = db.Secret(ctx, "refresh tokens"); err != nil {
+	if err := s.openProvider(ctx); err != nil {
 		return err
 	}
 	s.rates = s.limiter()
@@ -284,7 +288,7 @@ func (s *Server) settle(ctx context.Context, fresh bool) error {
 		if err := s.Realms.Store.SetOrigins(ctx, s.home.ID, origins); err != nil {
 			return err
 		}
-		s.home.Origins = origins
+		s.home.Issuers, s.home.Origins = origins, realm.Spelled(origins)
 	}
 	switch {
 	case s.Dev:
@@ -313,7 +317,7 @@ func (s *Server) work() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	worker := &erasure.Worker{Purger: s.Purger(), Log: s.Log, Observe: s.metrics.batch}
-	for _, run := range []func(context.Context){worker.Run, s.deliverer().Run, s.keepKeys, s.keepMaster, s.settleRates, s.sweep, s.sendMessages} {
+	for _, run := range []func(context.Context){worker.Run, s.deliverer().Run, s.keepKeys, s.keepMaster, s.settleRates, s.sweep, s.sendMessages, s.tellSignOuts} {
 		s.wait.Add(1)
 		go func() {
 			defer s.wait.Done()

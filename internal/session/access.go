@@ -7,6 +7,7 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
+	"guildhall/internal/query"
 )
 
 // An Access is an opaque access token. Everything it says is looked up, so it is
@@ -54,6 +55,12 @@ func (s *Service) Access(ctx context.Context, secret string) (realm id.ID, a Acc
 		err = ErrToken
 	}
 	return realm, a, err
+}
+
+// DropAccess ends an opaque access token, if it is still there.
+func (s *Service) DropAccess(ctx context.Context, tx Tx, secret string) error {
+	_, err := tx.Accesses().DeleteWhere(ctx, query.Is("hash", hash(secret)))
+	return err
 }
 
 // Self-contained tokens name their grant in their id, so that they die with it.

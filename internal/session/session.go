@@ -87,9 +87,9 @@ type Tx interface {
 	Grants() query.Objects[Grant]
 	Accesses() query.Objects[Access]
 	SignOuts() query.Objects[SignOut]
-	Users() query.Objects[directory.User]
-	Organizations() query.Objects[directory.Organization]
-	Members() query.Objects[directory.Member]
+	// Present gives a user who is active, and an active member where an organization
+	// is named, and keeps it so until the transaction ends; else it fails with ErrSession.
+	Present(ctx context.Context, organization, user id.ID) (directory.User, error)
 	// Family finds a living grant by a refresh token's family and locks it.
 	Family(ctx context.Context, hash string) (Grant, error)
 	// SignOut ends whatever was signed in before now: of a user, of an organization,
@@ -151,7 +151,7 @@ func (s *Service) Start(ctx context.Context, realm id.ID, n New) (made Session, 
 
 // Begin is Start inside a transaction, such as the one that used up a code.
 func (s *Service) Begin(ctx context.Context, tx Tx, n New) (Session, string, error) {
-	u, err := s.present(ctx, tx, n.Organization, n.User)
+	u, err := tx.Present(ctx, n.Organization, n.User)
 	if err != nil {
 		return Session{}, "", err
 	}
@@ -166,28 +166,6 @@ func (s *Service) Begin(ctx context.Context, tx Tx, n New) (Session, string, err
 		return made, "", err
 	}
 	return made, secret, s.record(ctx, tx, "session.started", "user:"+n.User.String(), made)
-}
-
-// present keeps the user, and the membership where an organization is named, alive
-// and active until the transaction ends.
-func (s *Service) present(ctx context.Context, tx Tx, organization, user id.ID) (u directory.User, err error) {
-	if organization != id.None {
-		o, err := tx.Organizations().Hold(ctx, organization)
-		if err != nil || o.State != directory.Active {
-			return u, orSession(err)
-		}
-	}
-	if u, err = tx.Users().Hold(ctx, user); err != nil || u.State != directory.UserActive {
-		return u, orSession(err)
-	}
-	if organization == id.None {
-		return u, nil
-	}
-	m, err := tx.Members().Find(ctx, query.Is("organization_id", organization), query.Is("user_id", user))
-	if err != nil || m.State != directory.MemberActive {
-		return u, orSession(err)
-	}
-	return u, nil
 }
 
 func orSession(err error) error {

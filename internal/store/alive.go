@@ -27,12 +27,13 @@ func (p party) alive() string {
 		}
 		return " AND " + table + ".restored_at < " + p.brief
 	}
-	out := func(table string) string {
+	signed := func(table string) string {
 		if !p.signedIn {
-			return back(table)
+			return ""
 		}
-		return back(table) + " AND " + table + ".signed_out_at < " + p.since
+		return " AND " + table + ".signed_out_at < " + p.since
 	}
+	out := func(table string) string { return back(table) + signed(table) }
 	all := []string{"EXISTS (SELECT 1 FROM realms AS r WHERE r.id = c.realm_id AND r.deleted_at = 0 AND r.revived_at < " + p.since + out("r") + ")"}
 	if p.organization != "" {
 		all = append(all, "("+p.organization+" = 0 OR (SELECT 1 FROM organizations AS o WHERE o.id = "+p.organization+
@@ -48,7 +49,7 @@ func (p party) alive() string {
 	}
 	if p.user != "" && p.organization != "" {
 		all = append(all, "("+p.user+" = 0 OR "+p.organization+" = 0 OR (SELECT 1 FROM members AS m WHERE m.user_id = "+p.user+
-			" AND m.organization_id = "+p.organization+" AND m.deleted_at = 0 AND m.state = 'active' AND m.created_at <= "+p.since+out("m")+") = 1)")
+			" AND m.organization_id = "+p.organization+" AND m.deleted_at = 0 AND m.state = 'active' AND m.created_at <= "+p.since+signed("m")+") = 1)")
 	}
 	if p.application != "" {
 		all = append(all, "("+p.application+" = 0 OR (SELECT 1 FROM applications AS a WHERE a.id = "+p.application+" AND NOT a.disabled"+

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +25,11 @@ var issuedKeys = sync.OnceValue(func() string {
 
 var liveApplications = sync.OnceValue(func() string {
 	return " FROM applications AS c WHERE " + applicationParty.issued("$2").alive()
+})
+
+// anyApplications is liveApplications without a moment.
+var anyApplications = sync.OnceValue(func() string {
+	return " FROM applications AS c WHERE " + applicationParty.alive()
 })
 
 // LiveKey finds a key by the hash of its secret.
@@ -54,6 +60,32 @@ func (f Finder) LiveApplication(ctx context.Context, clientID string, at time.Ti
 		err = credential.ErrApplicationNotFound
 	}
 	return realm, a, err
+}
+
+// LiveApplicationByID finds an application of a realm by its id.
+func (f Finder) LiveApplicationByID(ctx context.Context, realm, i id.ID) (a credential.Application, err error) {
+	err = f.one(ctx, "SELECT "+applications.selected()+anyApplications()+" AND c.realm_id = $1 AND c.id = $2", []any{int64(realm), int64(i)},
+		objects[credential.Application]{t: applications}.destinations(&a))
+	if errors.Is(err, errNoRow) {
+		err = credential.ErrApplicationNotFound
+	}
+	return a, err
+}
+
+// WebOrigin reports whether a living application of a realm has registered an origin.
+func (f Finder) WebOrigin(ctx context.Context, realm id.ID, origin string) (bool, error) {
+	if !textual(origin) {
+		return false, nil
+	}
+	settings, err := scanAll(ctx, f.DB.read(), "SELECT openid"+anyApplications()+
+		" AND c.realm_id = $1 AND NOT c.disabled AND c.openid <> '' AND replace(c.openid, $2, '') <> c.openid", []any{int64(realm), origin},
+		func(o *credential.OpenID) []any { return []any{doc(o)} })
+	for _, o := range settings {
+		if slices.Contains(o.Origins, origin) {
+			return true, translate(err)
+		}
+	}
+	return false, translate(err)
 }
 
 func (f Finder) one(ctx context.Context, text string, args, into []any) error {

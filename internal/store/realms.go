@@ -30,13 +30,17 @@ func (s Realms) Realm(ctx context.Context, i id.ID) (r realm.Realm, err error) {
 		return r, realm.ErrNotFound
 	}
 	if err == nil {
-		r.Origins, err = origins(ctx, s.DB.read(), i)
+		err = spell(ctx, s.DB.read(), &r)
 	}
 	return r, translate(err)
 }
 
-func origins(ctx context.Context, q querier, i id.ID) ([]string, error) {
-	return scanAll(ctx, q, "SELECT url FROM origins WHERE realm_id = $1 ORDER BY id", []any{int64(i)}, func(o *string) []any { return []any{o} })
+// spell fills in the origins of a realm.
+func spell(ctx context.Context, q querier, r *realm.Realm) (err error) {
+	r.Issuers, err = scanAll(ctx, q, "SELECT CASE WHEN slash THEN url || '/' ELSE url END FROM origins WHERE realm_id = $1 ORDER BY id",
+		[]any{int64(r.ID)}, func(o *string) []any { return []any{o} })
+	r.Origins = realm.Spelled(r.Issuers)
+	return err
 }
 
 // Realms lists living realms by age.
@@ -45,7 +49,7 @@ func (s Realms) Realms(ctx context.Context, after id.ID, limit int) ([]realm.Rea
 		[]any{int64(after), int64(limit)}, realmInto)
 	for i := range list {
 		if err == nil {
-			list[i].Origins, err = origins(ctx, s.DB.read(), list[i].ID)
+			err = spell(ctx, s.DB.read(), &list[i])
 		}
 	}
 	return list, translate(err)
@@ -83,7 +87,7 @@ func (s Realms) CreateRealm(ctx context.Context, r *realm.Realm) error {
 			return err
 		}
 		*r = fresh
-		return tx.setOrigins(ctx, fresh.ID, fresh.Origins)
+		return tx.setOrigins(ctx, fresh.ID, fresh.Issuers)
 	})
 }
 
@@ -98,10 +102,10 @@ func (s Realms) UpdateRealm(ctx context.Context, i id.ID, by string, change func
 		if err != nil {
 			return err
 		}
-		if r.Origins, err = origins(ctx, tx.q, i); err != nil {
+		if err := spell(ctx, tx.q, &r); err != nil {
 			return err
 		}
-		before := slices.Clone(r.Origins)
+		before := slices.Clone(r.Issuers)
 		if err := change(&r); err != nil {
 			return err
 		}
@@ -117,8 +121,8 @@ func (s Realms) UpdateRealm(ctx context.Context, i id.ID, by string, change func
 			}
 			return err
 		}
-		if !slices.Equal(before, r.Origins) {
-			if err := tx.setOrigins(ctx, i, r.Origins); err != nil {
+		if !slices.Equal(before, r.Issuers) {
+			if err := tx.setOrigins(ctx, i, r.Issuers); err != nil {
 				return err
 			}
 		}
@@ -142,7 +146,7 @@ func (tx *Tx) settle(ctx context.Context, d *erasure.Deletion) error {
 	return ignore(err, errNoRow)
 }
 
-// SetOrigins makes origins the ones of a realm.
+// SetOrigins makes origins, spelled as issuers, the ones of a realm.
 func (s Realms) SetOrigins(ctx context.Context, i id.ID, origins []string) error {
 	return s.DB.update(ctx, i, false, func(tx *Tx) error { return tx.setOrigins(ctx, i, origins) })
 }
@@ -162,7 +166,8 @@ func (tx *Tx) setOrigins(ctx context.Context, realmID id.ID, origins []string) e
 		return err
 	}
 	seen := map[string]bool{}
-	for _, o := range origins {
+	for _, issuer := range origins {
+		o, slash := strings.CutSuffix(issuer, "/")
 		if seen[o] {
 			continue
 		}
@@ -171,7 +176,7 @@ func (tx *Tx) setOrigins(ctx context.Context, realmID id.ID, origins []string) e
 		if err != nil {
 			return err
 		}
-		if _, err := tx.q.exec(ctx, "INSERT INTO origins (id, realm_id, url) VALUES ($1, $2, $3)", []any{int64(i), int64(realmID), o}); err != nil {
+		if _, err := tx.q.exec(ctx, "INSERT INTO origins (id, realm_id, url, slash) VALUES ($1, $2, $3, $4)", []any{int64(i), int64(realmID), o, slash}); err != nil {
 			if _, ok := tx.db.engine.taken(err); ok {
 				return realm.ErrOriginTaken
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"guildhall/internal/directory"
+	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/oidc"
 	"guildhall/internal/query"
@@ -183,6 +184,41 @@ func (tx *Tx) Family(ctx context.Context, hash string) (g session.Grant, err err
 	return g, missing(err, session.ErrGrant)
 }
 
+// Present holds everybody whom a credential is about to be made for; see session.Tx.
+// Whoever deletes or suspends one of them waits for this transaction, or is seen by it.
+func (tx *Tx) Present(ctx context.Context, organization, user id.ID) (u directory.User, err error) {
+	if organization != id.None {
+		o, err := tx.Organizations().Hold(ctx, organization)
+		if err != nil || o.State != directory.Active {
+			return u, absent(err)
+		}
+	}
+	if u, err = tx.Users().Hold(ctx, user); err != nil || u.State != directory.UserActive {
+		return u, absent(err)
+	}
+	if u.Home != id.None && u.Home != organization {
+		o, err := tx.Organizations().Get(ctx, u.Home)
+		if err != nil || o.State != directory.Active {
+			return u, absent(err)
+		}
+	}
+	if organization == id.None {
+		return u, nil
+	}
+	m, err := tx.Members().Find(ctx, query.Is("organization_id", organization), query.Is("user_id", user))
+	if err != nil || m.State != directory.MemberActive {
+		return u, absent(err)
+	}
+	return u, nil
+}
+
+func absent(err error) error {
+	if err == nil || fault.KindOf(err) == fault.NotFound {
+		return session.ErrSession
+	}
+	return err
+}
+
 // SignOut sets the moment before which nobody is signed in; see session.Tx.
 func (tx *Tx) SignOut(ctx context.Context, organization, user id.ID) error {
 	now := micros(tx.now)
@@ -206,6 +242,13 @@ func (tx *Tx) Spend(ctx context.Context, hash string, until time.Time) (bool, er
 	n, err := affected(tx.q.exec(ctx, "INSERT INTO spent (realm_id, hash, expires_at) VALUES ($1, $2, $3) ON CONFLICT (realm_id, hash) DO NOTHING",
 		[]any{int64(tx.realm), hash, micros(until)}))
 	return n > 0, err
+}
+
+// SignOutsDue lists realms in which applications are to be told of a sign-out.
+func (db *DB) SignOutsDue(ctx context.Context) ([]id.ID, error) {
+	realms, err := scanAll(ctx, db.read(), "SELECT DISTINCT realm_id FROM sign_outs WHERE run_at <= $1 LIMIT 100", []any{micros(db.now())},
+		func(i *id.ID) []any { return []any{num(i)} })
+	return realms, translate(err)
 }
 
 // endings are the tables whose rows expire, and how many of them a sweep takes at once.

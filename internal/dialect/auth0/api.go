@@ -15,6 +15,7 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
 	"guildhall/internal/id"
+	"guildhall/internal/oidc"
 	"guildhall/internal/token"
 )
 
@@ -31,6 +32,12 @@ type API struct {
 	Now   func() time.Time
 	// Formerly leads ids from before an import to what came of them; may be nil.
 	Formerly archive.Lookup
+	// Provider answers grants for people, and applications that take part in sign-in.
+	Provider *oidc.Service
+	// Issuer says under which name of the provider a request came.
+	Issuer func(*http.Request) (oidc.Issuer, error)
+	// Discovery and Keys are the documents at the root of an origin, which all wires share.
+	Discovery, Keys func(edge.Call) (edge.Reply, error)
 }
 
 // scheme marks this dialect's credentials, and the ids that its callers chose.

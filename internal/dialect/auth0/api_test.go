@@ -1,6 +1,7 @@
 package auth0
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 
 	"guildhall/internal/credential"
 	"guildhall/internal/dialect/dialecttest"
+	"guildhall/internal/dialect/openid"
 	"guildhall/internal/edge"
 	"guildhall/internal/edge/edgetest"
 	"guildhall/internal/id"
@@ -38,8 +40,14 @@ func newBench(t testing.TB) *bench {
 			}
 			return []string{"https://other.test"}
 		},
-		Realm: func(*http.Request) (id.ID, bool) { return b.Realm.ID, true },
+		Realm:    func(*http.Request) (id.ID, bool) { return b.Realm.ID, true },
+		Provider: b.Provider,
 	}
+	o := &openid.API{
+		Provider: b.Provider, JWKS: b.Tokens.JWKS, Realm: func(context.Context, string) (id.ID, bool) { return b.Realm.ID, true },
+		Issuers: func(id.ID) []string { return []string{dialecttest.Origin + "/", "http://guildhall.test:8080/"} }, Now: time.Now,
+	}
+	b.api.Issuer, b.api.Discovery, b.api.Keys = o.At, o.Discovery, o.Keys
 	b.handler = b.Handler(b.api)
 	b.clientID, b.secret = b.Client(t, scheme, credential.Application{
 		Name: "All", Claims: Scopes(), Audiences: []string{"https://api.example.com"},

@@ -1,59 +1,9 @@
 package auth0
 
 import (
-	"net/http"
-
 	"guildhall/internal/edge"
 	"guildhall/internal/id"
 )
-
-// discoveryJSON is the provider's metadata (RFC 8414 section 2). It names what
-// is served, and nothing else.
-type discoveryJSON struct {
-	Issuer        string   `json:"issuer"`
-	TokenEndpoint string   `json:"token_endpoint"`
-	JWKS          string   `json:"jwks_uri"`
-	GrantTypes    []string `json:"grant_types_supported"`
-	ResponseTypes []string `json:"response_types_supported"`
-	Subjects      []string `json:"subject_types_supported"`
-	Signatures    []string `json:"id_token_signing_alg_values_supported"`
-	ClientAuth    []string `json:"token_endpoint_auth_methods_supported"`
-	Claims        []string `json:"claims_supported"`
-}
-
-func (a *API) discovery(c edge.Call) (edge.Reply, error) {
-	realm, ok := a.Realm(c.Request)
-	if !ok {
-		return edge.Reply{}, edge.ErrNoRoute
-	}
-	base := a.origin(c.Request, realm) + "/"
-	return public(edge.OK(discoveryJSON{
-		Issuer: base, TokenEndpoint: base + "oauth/token", JWKS: base + ".well-known/jwks.json",
-		GrantTypes: []string{clientCredentials}, ResponseTypes: []string{},
-		Subjects: []string{"public"}, Signatures: []string{"ES256", "RS256"},
-		ClientAuth: []string{"client_secret_basic", "client_secret_post"},
-		Claims:     []string{"aud", "exp", "iat", "iss", "sub"},
-	})), nil
-}
-
-func (a *API) jwks(c edge.Call) (edge.Reply, error) {
-	realm, ok := a.Realm(c.Request)
-	if !ok {
-		return edge.Reply{}, edge.ErrNoRoute
-	}
-	keys, err := a.Tokens.JWKS(c.Context(), realm)
-	if err != nil {
-		return edge.Reply{}, err
-	}
-	return public(edge.Reply{Status: http.StatusOK, Raw: keys, Type: "application/json; charset=utf-8"}), nil
-}
-
-// public lets anybody read an answer, and caches keep it for a little while: new
-// keys must be seen soon.
-func public(r edge.Reply) edge.Reply {
-	r.Header = http.Header{"Cache-Control": {"public, max-age=15"}, "Access-Control-Allow-Origin": {"*"}}
-	return r
-}
 
 // managementName is the name of this API among the resource servers.
 const managementName = "Auth0 Management API"

@@ -21,8 +21,8 @@ type operation struct {
 func (a *API) Routes() []edge.Route {
 	routes := []edge.Route{
 		{Operation: tokenOperation, Method: "POST", Pattern: "/oauth/token", Public: true, Class: "token", Handle: a.issueToken},
-		{Operation: "authentication.discovery", Method: "GET", Pattern: "/.well-known/openid-configuration", Public: true, Handle: a.discovery},
-		{Operation: "authentication.jwks", Method: "GET", Pattern: "/.well-known/jwks.json", Public: true, Handle: a.jwks},
+		{Operation: "authentication.discovery", Method: "GET", Pattern: "/.well-known/openid-configuration", Public: true, Handle: a.Discovery},
+		{Operation: "authentication.jwks", Method: "GET", Pattern: "/.well-known/jwks.json", Public: true, Handle: a.Keys},
 	}
 	for _, family := range [][]operation{
 		a.organizationOperations(), a.memberOperations(), a.userOperations(), a.roleOperations(), a.serverOperations(),

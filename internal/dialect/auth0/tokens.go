@@ -12,6 +12,7 @@ import (
 	"guildhall/internal/edge"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
+	"guildhall/internal/oidc"
 	"guildhall/internal/query"
 )
 
@@ -39,14 +40,25 @@ var (
 // oauthReasons holds status and code of the token endpoint's failures, keyed like
 // reasons.
 var oauthReasons = map[string]wireError{
-	"client_refused":       {401, "access_denied", ""},
-	"invalid_credential":   {401, "access_denied", "Unauthorized"},
-	"request_refused":      {400, "invalid_request", ""},
-	"grant_refused":        {403, "unauthorized_client", ""},
-	"grant_unknown":        {403, "unsupported_grant_type", ""},
-	"audience_refused":     {403, "access_denied", ""},
-	"unsupported_encoding": {415, "invalid_request", ""},
-	"rate_limited":         {429, "too_many_requests", "Global limit has been reached"},
+	"client_refused":         {401, "access_denied", ""},
+	"invalid_credential":     {401, "access_denied", "Unauthorized"},
+	"request_refused":        {400, "invalid_request", ""},
+	"grant_refused":          {403, "unauthorized_client", ""},
+	"grant_unknown":          {403, "unsupported_grant_type", ""},
+	"audience_refused":       {403, "access_denied", ""},
+	"unsupported_encoding":   {415, "invalid_request", ""},
+	"invalid_request":        {400, "invalid_request", ""},
+	"invalid_client":         {401, "access_denied", "Unauthorized"},
+	"invalid_grant":          {403, "invalid_grant", ""},
+	"unauthorized_client":    {403, "unauthorized_client", "Grant type not allowed for the client."},
+	"unsupported_grant_type": {403, "unsupported_grant_type", ""},
+	"invalid_scope":          {403, "access_denied", ""},
+	"invalid_target":         {403, "access_denied", ""},
+	"access_denied":          {403, "access_denied", ""},
+	"authorization_pending":  {403, "authorization_pending", "You have yet to authorize this device code."},
+	"slow_down":              {429, "slow_down", "You are polling faster than the specified interval."},
+	"expired_token":          {403, "expired_token", "The device code has expired."},
+	"rate_limited":           {429, "too_many_requests", "Global limit has been reached"},
 }
 
 // oauthKinds answers for every other reason.
@@ -103,6 +115,13 @@ func (a *API) issueToken(c edge.Call) (edge.Reply, error) {
 	if err := onceEach(form); err != nil {
 		return edge.Reply{}, err
 	}
+	ours, err := a.signsIn(c, form)
+	switch {
+	case err != nil:
+		return edge.Reply{}, err
+	case ours:
+		return a.providerTokens(c, form)
+	}
 	if err := grantType(form.Get("grant_type")); err != nil {
 		return edge.Reply{}, err
 	}
@@ -120,6 +139,64 @@ func (a *API) issueToken(c edge.Call) (edge.Reply, error) {
 	}
 	scope, _ := claims["scope"].(string)
 	return edge.OK(tokenJSON{signed, scope, int(tokenLife / time.Second), "Bearer"}), nil
+}
+
+// signsIn reports whether a request is of an application that takes part in sign-in:
+// then the provider answers it, and this wire only words the answer.
+func (a *API) signsIn(c edge.Call, form url.Values) (bool, error) {
+	name, _, ok := c.Request.BasicAuth()
+	clientID := formDecoded(name)
+	if !ok {
+		clientID = form.Get("client_id")
+	}
+	if form.Get("client_assertion") != "" || form.Get("grant_type") == credential.GrantJWT {
+		return true, nil
+	}
+	at, err := a.Issuer(c.Request)
+	if err != nil || clientID == "" {
+		return false, err
+	}
+	return a.Provider.Takes(c.Context(), at, clientID)
+}
+
+type providerJSON struct {
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	IDToken      string `json:"id_token,omitempty"`
+	Scope        string `json:"scope,omitempty"`
+	ExpiresIn    int    `json:"expires_in"`
+	TokenType    string `json:"token_type"`
+}
+
+// providerTokens hands a request on to the provider.
+func (a *API) providerTokens(c edge.Call, form url.Values) (edge.Reply, error) {
+	at, err := a.Issuer(c.Request)
+	if err != nil {
+		return edge.Reply{}, err
+	}
+	r := oidc.TokenRequest{
+		Grant: form.Get("grant_type"), Code: form.Get("code"), RedirectURI: form.Get("redirect_uri"), Verifier: form.Get("code_verifier"),
+		Refresh: form.Get("refresh_token"), DeviceCode: form.Get("device_code"), Assertion: form.Get("assertion"), Scope: form.Get("scope"),
+		Organization: form.Get("organization"), Proof: oidc.Proof{
+			ClientID: form.Get("client_id"), Secret: form.Get("client_secret"),
+			AssertionType: form.Get("client_assertion_type"), Assertion: form.Get("client_assertion"),
+		},
+	}
+	if audience := form.Get("audience"); audience != "" {
+		r.Audiences = []string{audience}
+	}
+	if name, password, ok := c.Request.BasicAuth(); ok {
+		name = formDecoded(name)
+		if r.Proof.Secret != "" || r.Proof.Assertion != "" || r.Proof.ClientID != "" && r.Proof.ClientID != name {
+			return edge.Reply{}, errRequest.Saying("The client must authenticate in one way only")
+		}
+		r.Proof.Basic, r.Proof.ClientID, r.Proof.Secret = true, name, formDecoded(password)
+	}
+	t, err := a.Provider.Token(c.Context(), at, r)
+	if err != nil {
+		return edge.Reply{}, err
+	}
+	return edge.OK(providerJSON{t.Access, t.Refresh, t.ID, strings.Join(t.Scopes, " "), int(t.Life / time.Second), "Bearer"}), nil
 }
 
 // onceEach refuses parameters that are given twice (RFC 6749 section 3.2).

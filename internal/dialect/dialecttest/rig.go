@@ -16,6 +16,7 @@ import (
 	"guildhall/internal/erasure"
 	"guildhall/internal/guard"
 	"guildhall/internal/id"
+	"guildhall/internal/oidc"
 	"guildhall/internal/outbound"
 	"guildhall/internal/project"
 	"guildhall/internal/realm"
@@ -43,6 +44,7 @@ type Rig struct {
 	Purger      store.Purger
 	Realms      *realm.Service
 	Sessions    *session.Service
+	Provider    *oidc.Service
 	Replays     store.Replays
 	Vault       *vault.Service
 	Webhooks    *webhook.Service // may call this machine
@@ -82,6 +84,10 @@ func On(t testing.TB, address string) *Rig {
 	r.Webhooks = &webhook.Service{
 		Store: store.For[webhook.Tx](db), Vault: r.Vault, Check: (&outbound.Poster{Guard: &outbound.Guard{Loopback: true}}).Check, Now: time.Now,
 	}
+	r.Provider = &oidc.Service{
+		Store: store.For[oidc.Tx](db), Sessions: r.Sessions, Directory: r.Directory, Applications: store.Finder{DB: db}, Tokens: r.Tokens, Now: time.Now,
+		Key: []byte("a key for the user codes of tests"),
+	}
 	r.Purger = store.Purger{DB: db, Signer: func(ctx context.Context, i id.ID) (func([]byte) (string, error), error) {
 		return r.Tokens.Signer(ctx, i, erasure.ReceiptType)
 	}}
@@ -98,7 +104,7 @@ func (r *Rig) NewRealm(t testing.TB, name string) realm.Realm {
 	t.Helper()
 	made := realm.Realm{Name: name}
 	if r.Realm.ID == id.None {
-		made.Origins = []string{Origin}
+		made.Origins = []string{Origin + "/"}
 	}
 	made, err := r.Realms.Create(t.Context(), made)
 	if err != nil {

@@ -11,6 +11,9 @@ ALTER TABLE organizations ADD COLUMN signed_out_at BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE users ADD COLUMN signed_out_at BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE members ADD COLUMN signed_out_at BIGINT NOT NULL DEFAULT 0;
 
+-- The issuer at an origin is spelled with or without a slash at its end.
+ALTER TABLE origins ADD COLUMN slash BOOLEAN NOT NULL DEFAULT FALSE;
+
 ALTER TABLE applications ADD COLUMN openid TEXT NOT NULL DEFAULT '';
 
 CREATE TABLE sessions (

@@ -1,0 +1,270 @@
+package oidc
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"strings"
+	"time"
+
+	"guildhall/internal/credential"
+	"guildhall/internal/fault"
+	"guildhall/internal/id"
+	"guildhall/internal/session"
+)
+
+// A Granted is what a living access token stands for at this moment.
+type Granted struct {
+	session.Grant
+	Realm   id.ID
+	Client  Client
+	Issued  time.Time
+	Expires time.Time
+	TokenID string
+	Opaque  bool
+}
+
+// Access gives what an access token stands for, opaque or self-contained, if everybody
+// it stands for is alive. It is asked anew each time: nothing positive is remembered.
+func (s *Service) Access(ctx context.Context, raw string) (g Granted, err error) {
+	if session.Opaque(raw) {
+		return s.opaque(ctx, raw)
+	}
+	v, err := s.Tokens.Verify(ctx, raw)
+	if err != nil {
+		if fault.KindOf(err) == fault.Unauthenticated {
+			err = ErrToken
+		}
+		return g, err
+	}
+	jti, _ := v.Claims["jti"].(string)
+	clientID, _ := v.Claims["client_id"].(string)
+	if v.Type != accessType || jti == "" || clientID == "" {
+		return g, ErrToken
+	}
+	g.Realm, g.Expires, g.TokenID = v.Realm, v.Expires, jti
+	if at, ok := v.Claims["iat"].(float64); ok {
+		g.Issued = time.Unix(int64(at), 0)
+	}
+	if family := session.GrantOf(v.Realm, jti); family != id.None {
+		if g.Grant, err = s.Sessions.LiveGrant(ctx, v.Realm, family, jti); err != nil {
+			return g, orToken(err)
+		}
+		return g, s.named(ctx, &g, v.Claims, clientID)
+	}
+	if err := s.named(ctx, &g, v.Claims, clientID); err != nil {
+		return g, err
+	}
+	return g, orToken(s.Sessions.LiveClient(ctx, v.Realm, g.Client.ID, jti))
+}
+
+// named completes what a self-contained token stands for by what it says itself.
+func (s *Service) named(ctx context.Context, g *Granted, claims map[string]any, clientID string) error {
+	if scope, ok := claims["scope"].(string); ok {
+		g.Scopes = strings.Fields(scope)
+	}
+	g.Issuer, _ = claims["iss"].(string)
+	g.Audiences = texts(claims["aud"])
+	if g.User != id.None && g.Application == id.None { // of a machine user
+		g.Client = Client{credential.Application{Scheme: machineScheme, ClientID: clientID}, g.Realm}
+		return nil
+	}
+	realm, a, err := s.Applications.LiveApplication(ctx, clientID, g.Issued)
+	if err != nil || realm != g.Realm || a.Disabled {
+		return orToken(orElse(err, ErrToken))
+	}
+	g.Client = Client{a, realm}
+	if g.User == id.None {
+		g.Organization, g.Application = a.Organization, a.ID
+	}
+	return nil
+}
+
+func texts(v any) (list []string) {
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case []any:
+		for _, one := range v {
+			if t, ok := one.(string); ok {
+				list = append(list, t)
+			}
+		}
+	}
+	return list
+}
+
+func orToken(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, session.ErrToken), fault.KindOf(err) == fault.NotFound:
+		return ErrToken
+	}
+	return err
+}
+
+func (s *Service) opaque(ctx context.Context, raw string) (g Granted, err error) {
+	realm, a, err := s.Sessions.Access(ctx, raw)
+	if err != nil {
+		return g, orToken(err)
+	}
+	g = Granted{Realm: realm, Issued: a.CreatedAt, Expires: a.ExpiresAt, TokenID: a.ID.String(), Opaque: true, Grant: session.Grant{
+		Organization: a.Organization, User: a.User, Home: a.Home, Application: a.Application, Issuer: a.Issuer, Scopes: a.Scopes, Audiences: a.Audiences,
+	}}
+	if a.Family != id.None {
+		if g.Grant, err = s.Sessions.LiveGrant(ctx, realm, a.Family, ""); err != nil {
+			return g, orToken(err)
+		}
+		g.Scopes, g.Audiences = a.Scopes, a.Audiences
+	}
+	if a.Application == id.None {
+		g.Client = Client{credential.Application{Scheme: machineScheme}, realm}
+		return g, nil
+	}
+	app, err := s.Applications.LiveApplicationByID(ctx, realm, a.Application)
+	g.Client = Client{app, realm}
+	return g, orToken(err)
+}
+
+// UserInfo says who a token is about (OpenID Connect Core 1.0 section 5.3).
+func (s *Service) UserInfo(ctx context.Context, at Issuer, raw string) (map[string]any, error) {
+	g, err := s.Access(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	if g.Realm != at.Realm || !at.at(g.Issuer) {
+		return nil, ErrToken
+	}
+	if g.User == id.None || !contains(g.Scopes, "openid") {
+		return nil, ErrInsufficient
+	}
+	f, err := s.facts(ctx, g.Client, g.Grant)
+	if err != nil {
+		return nil, orToken(err)
+	}
+	claims := s.personal(f, nil)
+	claims["sub"] = s.subject(g.Client, f.User)
+	return claims, nil
+}
+
+// Introspect tells a client what a token is worth (RFC 7662). A token that is dead, or
+// that is none of the client's business, is inactive and nothing more.
+func (s *Service) Introspect(ctx context.Context, at Issuer, p Proof, raw string) (map[string]any, error) {
+	c, err := s.Authenticate(ctx, at, p)
+	if err != nil {
+		return nil, err
+	}
+	if !c.Confidential() {
+		return nil, ErrClient
+	}
+	if raw == "" {
+		return nil, ErrRequest.Saying("token is missing")
+	}
+	inactive := map[string]any{"active": false}
+	if session.Refreshing(raw) {
+		return s.introspectRefresh(ctx, c, raw)
+	}
+	g, err := s.Access(ctx, raw)
+	if errors.Is(err, ErrToken) || err == nil && (g.Realm != c.Realm || !concerns(c, g)) {
+		return inactive, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	said := map[string]any{
+		"active": true, "token_type": "Bearer", "client_id": g.Client.ClientID, "iss": g.Issuer, "exp": g.Expires.Unix(), "iat": g.Issued.Unix(),
+		"sub": g.Client.ClientID, "jti": g.TokenID, "aud": one(g.Audiences, g.Issuer),
+	}
+	if len(g.Scopes) > 0 {
+		said["scope"] = strings.Join(g.Scopes, " ")
+	}
+	if g.User == id.None {
+		return said, nil
+	}
+	f, err := s.facts(ctx, g.Client, g.Grant)
+	if err != nil {
+		if errors.Is(orToken(err), ErrToken) {
+			return inactive, nil
+		}
+		return nil, err
+	}
+	maps.Copy(said, s.personal(f, nil))
+	said["sub"] = s.subject(g.Client, f.User)
+	if f.User.Username != "" {
+		said["username"] = f.User.Username
+	}
+	return said, nil
+}
+
+// concerns reports whether a token is any of a client's business: its own, made for it
+// to receive, or of its own project.
+func concerns(c Client, g Granted) bool {
+	if g.Client.ID == c.ID || g.Client.Project != id.None && g.Client.Project == c.Project {
+		return true
+	}
+	for _, a := range g.Audiences {
+		if a == c.ClientID || contains(c.Audiences, a) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Service) introspectRefresh(ctx context.Context, c Client, raw string) (said map[string]any, err error) {
+	said = map[string]any{"active": false}
+	err = s.Store.View(ctx, c.Realm, func(tx Tx) error {
+		g, err := s.Sessions.FamilyOf(ctx, tx, raw)
+		if errors.Is(err, session.ErrToken) || err == nil && g.Application != c.ID {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		said = map[string]any{
+			"active": true, "client_id": c.ClientID, "token_type": "refresh_token", "iss": g.Issuer, "exp": g.ExpiresAt.Unix(),
+			"scope": strings.Join(g.Scopes, " "),
+		}
+		return nil
+	})
+	return said, err
+}
+
+// Revoke ends a token of a client (RFC 7009): a refresh token with its whole grant, an
+// access token alone. A token that is not there is as good as revoked; one that could
+// not be revoked is never said to be.
+func (s *Service) Revoke(ctx context.Context, at Issuer, p Proof, raw string) error {
+	c, err := s.Authenticate(ctx, at, p)
+	if err != nil {
+		return err
+	}
+	if raw == "" {
+		return ErrRequest.Saying("token is missing")
+	}
+	if session.Refreshing(raw) {
+		return s.Store.Update(ctx, c.Realm, func(tx Tx) error {
+			g, err := s.Sessions.FamilyOf(ctx, tx, raw)
+			if errors.Is(err, session.ErrToken) || err == nil && g.Application != c.ID {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			return s.Sessions.Drop(ctx, tx, g.ID, "client:"+c.ClientID)
+		})
+	}
+	g, err := s.Access(ctx, raw)
+	if errors.Is(err, ErrToken) {
+		return nil
+	}
+	if err != nil || g.Client.ID != c.ID || g.Realm != c.Realm {
+		return err
+	}
+	return s.Store.Update(ctx, c.Realm, func(tx Tx) error {
+		if g.Opaque {
+			return s.Sessions.DropAccess(ctx, tx, raw)
+		}
+		_, err := s.Sessions.Spend(ctx, tx, g.TokenID, g.Expires)
+		return err
+	})
+}

@@ -1,0 +1,50 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"guildhall/internal/oidc"
+	"guildhall/internal/outbound"
+	"guildhall/internal/store"
+)
+
+// openProvider fills in the OpenID provider.
+func (s *Server) openProvider(ctx context.Context) (err error) {
+	if s.Sessions.Key, err = s.DB.Secret(ctx, "refresh tokens"); err != nil {
+		return err
+	}
+	key, err := s.DB.Secret(ctx, "user codes")
+	s.Provider = &oidc.Service{
+		Store: store.For[oidc.Tx](s.DB), Sessions: s.Sessions, Directory: s.Directory, Applications: store.Finder{DB: s.DB}, Tokens: s.Tokens,
+		Poster: &outbound.Poster{Guard: &outbound.Guard{Loopback: s.Dev}, Timeout: noticeTime}, Now: time.Now, Key: key,
+	}
+	return err
+}
+
+const (
+	noticeEvery = time.Second
+	noticeTime  = 5 * time.Second // for an application to answer
+)
+
+// tellSignOuts tells applications that people signed out.
+func (s *Server) tellSignOuts(ctx context.Context) {
+	tick := time.NewTicker(noticeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		realms, err := s.DB.SignOutsDue(ctx)
+		for _, i := range realms {
+			if _, told := s.Provider.Notify(ctx, i); told != nil {
+				err = told
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			s.Log.Error("tell applications of sign-outs", "error", err)
+		}
+	}
+}
