@@ -83,6 +83,18 @@ type Claims struct {
 	IDToken  []string `json:"id_token,omitempty"`
 }
 
+// byPlace is the form in which a grant keeps them.
+func (c Claims) byPlace() map[string][]string {
+	all := map[string][]string{}
+	if len(c.UserInfo) > 0 {
+		all["userinfo"] = c.UserInfo
+	}
+	if len(c.IDToken) > 0 {
+		all["id_token"] = c.IDToken
+	}
+	return all
+}
+
 // A Param is a parameter that the provider itself has no use for.
 type Param struct {
 	Name  string `json:"name"`

@@ -143,7 +143,7 @@ func (s *Service) UserInfo(ctx context.Context, at Issuer, raw string) (map[stri
 	if err != nil {
 		return nil, orToken(err)
 	}
-	claims := s.personal(f, nil)
+	claims := s.personal(f, g.Claims["userinfo"])
 	claims["sub"] = s.subject(g.Client, f.User)
 	return claims, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"guildhall/internal/access"
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
+	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
 	"guildhall/internal/session"
@@ -161,10 +163,13 @@ func algorithm(c Client) string {
 // idToken says who signed in, when and how (OpenID Connect Core 1.0 section 2). It is
 // never made without a subject.
 func (s *Service) idToken(ctx context.Context, c Client, g session.Grant, f Facts, accessToken string) (string, error) {
-	now := s.Now()
-	claims := s.personal(f, nil)
+	now, subject := s.Now(), s.subject(c, f.User)
+	if subject == "" {
+		return "", fault.ErrInternal.Because(errNobody)
+	}
+	claims := s.personal(f, g.Claims["id_token"])
 	maps.Copy(claims, map[string]any{
-		"iss": g.Issuer, "sub": s.subject(c, f.User), "aud": c.ClientID, "iat": now.Unix(),
+		"iss": g.Issuer, "sub": subject, "aud": c.ClientID, "iat": now.Unix(),
 		"exp": now.Add(seconds(c.OpenID.IDLife, idLife)).Unix(), "auth_time": g.AuthTime().Unix(), "at_hash": halfHash(algorithm(c), accessToken),
 	})
 	if g.Nonce != "" {
@@ -178,6 +183,8 @@ func (s *Service) idToken(ctx context.Context, c Client, g session.Grant, f Fact
 	}
 	return s.Tokens.Sign(ctx, c.Realm, algorithm(c), idType, claims)
 }
+
+var errNobody = errors.New("an ID token about nobody")
 
 // halfHash is the left half of a hash (OpenID Connect Core 1.0 section 3.1.3.6).
 func halfHash(algorithm, text string) string {
@@ -215,6 +222,7 @@ func (s *Service) grantOf(c Client, r Request, in session.Session, organization 
 	g := &session.Grant{
 		Organization: organization, User: in.User, Home: home, Application: c.ID, Session: in.ID, Offline: contains(r.Scopes, "offline_access"),
 		Issuer: r.Issuer, Scopes: r.Scopes, Audiences: r.Audiences, Factors: in.Factors, Nonce: r.Nonce,
+		Claims: r.Claims.byPlace(),
 	}
 	if s.refreshable(c, r.Scopes) {
 		g.Idle = seconds(c.OpenID.RefreshIdle, refreshIdle)

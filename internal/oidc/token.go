@@ -184,7 +184,7 @@ func (s *Service) open(ctx context.Context, tx Tx, a Authorization) (in session.
 	if _, err := tx.Present(ctx, a.Organization, a.User); err != nil {
 		return in, err
 	}
-	if in, err = tx.Sessions().Get(ctx, a.Session); err != nil {
+	if in, err = tx.OpenSession(ctx, a.Session); err != nil {
 		return in, err
 	}
 	if now := s.Now(); !now.Before(in.ExpiresAt) || !now.Before(in.IdleUntil) {

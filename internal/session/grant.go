@@ -35,7 +35,8 @@ type Grant struct {
 	Audiences    []string
 	Factors      []Factor // of the session, when the grant was given
 	Nonce        string
-	FamilyHash   string // "" for a grant without refresh tokens
+	Claims       map[string][]string // asked for one by one, by where they are to be said
+	FamilyHash   string              // "" for a grant without refresh tokens
 	CurrentHash  string
 	PreviousHash string
 	RotatedAt    time.Time
@@ -77,7 +78,7 @@ type Refreshed struct {
 func parts(refresh string) (family, secret string, ok bool) {
 	half := base64.RawURLEncoding.EncodedLen(secretBytes)
 	rest, ok := strings.CutPrefix(refresh, refreshPrefix)
-	if !ok || len(rest) != 2*half {
+	if !ok || len(rest) != 2*half || !encoded(rest) {
 		return "", "", false
 	}
 	return rest[:half], rest[half:], true

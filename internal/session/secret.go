@@ -29,7 +29,14 @@ func newSecret(prefix string) string {
 // formed reports whether a secret can be one of ours, so that nothing else makes a query.
 func formed(secret, prefix string) bool {
 	rest, ok := strings.CutPrefix(secret, prefix)
-	return ok && len(rest) == base64.RawURLEncoding.EncodedLen(secretBytes)
+	return ok && len(rest) == base64.RawURLEncoding.EncodedLen(secretBytes) && encoded(rest)
+}
+
+// encoded reports whether a text is all of the letters that secrets are spelled with.
+func encoded(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
+	}) < 0
 }
 
 // hash is the form in which random secrets are kept; see credential.Hash.

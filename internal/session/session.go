@@ -90,6 +90,8 @@ type Tx interface {
 	// Present gives a user who is active, and an active member where an organization
 	// is named, and keeps it so until the transaction ends; else it fails with ErrSession.
 	Present(ctx context.Context, organization, user id.ID) (directory.User, error)
+	// OpenSession gives a session that has not ended in any way, and else fails with ErrNotFound.
+	OpenSession(ctx context.Context, i id.ID) (Session, error)
 	// Family finds a living grant by a refresh token's family and locks it.
 	Family(ctx context.Context, hash string) (Grant, error)
 	// SignOut ends whatever was signed in before now: of a user, of an organization,

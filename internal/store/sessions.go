@@ -36,11 +36,11 @@ var grants = &table[session.Grant]{
 	name: "token_grants", kind: id.Grant, missing: session.ErrGrant,
 	stamp: func(g *session.Grant) *directory.Stamp { return &g.Stamp },
 	fixed: []string{"home_id"},
-	columns: []string{"organization_id", "user_id", "home_id", "application", "session", "offline", "issuer", "scopes", "audiences", "factors", "nonce",
+	columns: []string{"organization_id", "user_id", "home_id", "application", "session", "offline", "issuer", "scopes", "audiences", "factors", "nonce", "claims",
 		"family_hash", "current_hash", "previous_hash", "rotated_at", "rotations", "idle", "idle_until", "expires_at"},
 	bind: func(g *session.Grant) []any {
 		return []any{num(&g.Organization), num(&g.User), num(&g.Home), num(&g.Application), num(&g.Session), &g.Offline, &g.Issuer,
-			doc(&g.Scopes), doc(&g.Audiences), doc(&g.Factors), &g.Nonce, &g.FamilyHash, &g.CurrentHash, &g.PreviousHash, at(&g.RotatedAt),
+			doc(&g.Scopes), doc(&g.Audiences), doc(&g.Factors), &g.Nonce, doc(&g.Claims), &g.FamilyHash, &g.CurrentHash, &g.PreviousHash, at(&g.RotatedAt),
 			&g.Rotations, (*int64)(&g.Idle), at(&g.IdleUntil), at(&g.ExpiresAt)}
 	},
 	sparse: []string{"session"},
@@ -174,6 +174,13 @@ func missing(err, what error) error {
 		return what
 	}
 	return err
+}
+
+// OpenSession gives a session that has not ended; see session.Tx.
+func (tx *Tx) OpenSession(ctx context.Context, i id.ID) (s session.Session, err error) {
+	err = scanOne(ctx, tx.q, "SELECT "+sessions.selected()+liveSessions()+" AND c.realm_id = $2 AND c.id = $3",
+		[]any{micros(tx.now), int64(tx.realm), int64(i)}, objects[session.Session]{t: sessions}.destinations(&s)...)
+	return s, missing(err, session.ErrNotFound)
 }
 
 // Family finds a living grant by the family of its refresh tokens and locks it. Of two

@@ -62,6 +62,7 @@ CREATE TABLE token_grants (
   audiences TEXT NOT NULL,
   factors TEXT NOT NULL,
   nonce TEXT NOT NULL,
+  claims TEXT NOT NULL,
   family_hash TEXT NOT NULL,
   current_hash TEXT NOT NULL,
   previous_hash TEXT NOT NULL,

@@ -31,6 +31,7 @@ func sampleTokenGrant(f fixture, n int) session.Grant {
 	return session.Grant{
 		Organization: f.organization.ID, User: f.user.ID, Home: f.organization.ID, Application: id.ID(n + 1), Session: id.ID(n + 2), Offline: true,
 		Issuer: "https://a.example", Scopes: []string{"openid"}, Audiences: []string{awkward}, Factors: factors(), Nonce: awkward,
+		Claims:     map[string][]string{"userinfo": {"name"}},
 		FamilyHash: sampleHash(f, "family", n), CurrentHash: sampleHash(f, "current", n), PreviousHash: sampleHash(f, "previous", n),
 		RotatedAt: moment, Rotations: 3, Idle: time.Hour, IdleUntil: moment, ExpiresAt: moment,
 	}

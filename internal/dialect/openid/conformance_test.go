@@ -1,0 +1,389 @@
+package openid
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"guildhall/internal/credential"
+)
+
+// The modules of the OpenID conformance suite's plans for providers, each followed by a
+// test of our own under the module's id: basic, config, form post, RP-initiated logout
+// and back-channel logout. Modules that need a person are answered by a session that a
+// test begins.
+
+// module is what one test follows.
+type module struct {
+	id  string
+	run func(t *testing.T, w *world, b *browser)
+}
+
+func run(t *testing.T, modules []module) {
+	for _, m := range modules {
+		t.Run(m.id, func(t *testing.T) {
+			w := newWorld(t)
+			m.run(t, w, w.signIn(t, w.ada))
+		})
+	}
+}
+
+// succeeds asks with changes and redeems the code.
+func succeeds(pairs ...string) func(*testing.T, *world, *browser) {
+	return func(t *testing.T, w *world, b *browser) { w.tokens(t, w.web, b, pairs...) }
+}
+
+// tells fails unless userinfo holds the claims when the scope is asked for.
+func tells(scope string, names ...string) func(*testing.T, *world, *browser) {
+	return func(t *testing.T, w *world, b *browser) {
+		info := w.userinfo(t, w.tokens(t, w.web, b, "scope", scope)["access_token"].(string)).json(t)
+		for _, n := range append(names, "sub") {
+			if info[n] == nil {
+				t.Errorf("%s is missing: %v", n, info)
+			}
+		}
+	}
+}
+
+func fails(code string, pairs ...string) func(*testing.T, *world, *browser) {
+	return func(t *testing.T, w *world, b *browser) {
+		if _, got := b.authorize(t, w.web.request(pairs...)); got.Get("error") != code || got.Get("state") != "a state" {
+			t.Errorf("%v", got)
+		}
+	}
+}
+
+func userinfoBy(method string, body bool) func(*testing.T, *world, *browser) {
+	return func(t *testing.T, w *world, b *browser) {
+		token := w.tokens(t, w.web, b)["access_token"].(string)
+		form := ""
+		if body {
+			form = url.Values{"access_token": {token}}.Encode()
+		}
+		r := httptest.NewRequest(method, origin+"/oidc/userinfo", strings.NewReader(form))
+		if body {
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		} else {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		if a := w.send(r); a.status != 200 || a.json(t)["sub"] == nil {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+}
+
+func signsInAgain(pairs ...string) func(*testing.T, *world, *browser) {
+	return func(t *testing.T, w *world, b *browser) {
+		w.clock.move(3 * time.Second)
+		before := claims(t, w.tokens(t, w.web, w.signIn(t, w.eve))["id_token"])
+		to, got := b.authorize(t, w.web.request(pairs...))
+		if to != signInPath {
+			t.Fatalf("%s %v", to, got)
+		}
+		w.clock.move(3 * time.Second)
+		b.signIn(t, w.ada)
+		_, got = b.do(t, "GET", "/oauth/resume?request="+got.Get("request"), nil).location(t)
+		after := claims(t, w.redeem(t, w.web, got.Get("code")).json(t)["id_token"])
+		if after["auth_time"].(float64) <= before["auth_time"].(float64) {
+			t.Errorf("auth_time did not move: %v, %v", before, after)
+		}
+	}
+}
+
+func reuse(wait time.Duration) func(*testing.T, *world, *browser) {
+	return func(t *testing.T, w *world, b *browser) {
+		code := b.code(t, w.web.request())
+		m := w.redeem(t, w.web, code).json(t)
+		w.clock.move(wait)
+		w.redeem(t, w.web, code).refused(t, 400, "invalid_grant")
+		if w.userinfo(t, m["access_token"].(string)).status != 401 {
+			t.Errorf("the access token of the first use is still good")
+		}
+	}
+}
+
+func TestConformanceBasic(t *testing.T) {
+	run(t, []module{
+		{"oidcc-server", succeeds()},
+		{"oidcc-response-type-missing", fails("invalid_request", "response_type", "")},
+		{"oidcc-userinfo-get", userinfoBy("GET", false)},
+		{"oidcc-userinfo-post-header", userinfoBy("POST", false)},
+		{"oidcc-userinfo-post-body", userinfoBy("POST", true)},
+		{"oidcc-ensure-request-without-nonce-succeeds-for-code-flow", func(t *testing.T, w *world, b *browser) {
+			if said := claims(t, w.tokens(t, w.web, b, "nonce", "")["id_token"]); said["nonce"] != nil {
+				t.Errorf("%v", said)
+			}
+		}},
+		{"oidcc-scope-profile", tells("openid profile", "name", "given_name", "updated_at")},
+		{"oidcc-scope-email", tells("openid email", "email", "email_verified")},
+		{"oidcc-scope-address", tells("openid address")},
+		{"oidcc-scope-phone", tells("openid phone")},
+		{"oidcc-scope-all", tells("openid profile email phone address", "name", "email")},
+		{"oidcc-ensure-other-scope-order-succeeds", tells("email openid", "email")},
+		{"oidcc-display-page", succeeds("display", "page")},
+		{"oidcc-display-popup", succeeds("display", "popup")},
+		{"oidcc-prompt-login", signsInAgain("prompt", "login")},
+		{"oidcc-prompt-none-not-logged-in", func(t *testing.T, w *world, _ *browser) {
+			fails("login_required", "prompt", "none")(t, w, w.browser())
+		}},
+		{"oidcc-prompt-none-logged-in", func(t *testing.T, w *world, b *browser) {
+			first, second := claims(t, w.tokens(t, w.web, b)["id_token"]), claims(t, w.tokens(t, w.web, b, "prompt", "none")["id_token"])
+			if first["sub"] != second["sub"] || first["auth_time"] != second["auth_time"] {
+				t.Errorf("%v %v", first, second)
+			}
+		}},
+		{"oidcc-max-age-1", signsInAgain("max_age", "1")},
+		{"oidcc-max-age-10000", func(t *testing.T, w *world, b *browser) {
+			if said := claims(t, w.tokens(t, w.web, b, "max_age", "10000")["id_token"]); said["auth_time"] == nil {
+				t.Errorf("%v", said)
+			}
+		}},
+		{"oidcc-ensure-request-with-unknown-parameter-succeeds", succeeds("extra", "foobar")},
+		{"oidcc-id-token-hint", func(t *testing.T, w *world, b *browser) {
+			m := w.tokens(t, w.web, b)
+			again := w.tokens(t, w.web, b, "prompt", "none", "id_token_hint", m["id_token"].(string))
+			if claims(t, m["id_token"])["sub"] != claims(t, again["id_token"])["sub"] {
+				t.Errorf("another subject")
+			}
+			_, got := w.signIn(t, w.eve).authorize(t, w.web.request("prompt", "none", "id_token_hint", m["id_token"].(string)))
+			if got.Get("error") != "login_required" {
+				t.Errorf("somebody else is signed in: %v", got)
+			}
+		}},
+		{"oidcc-login-hint", succeeds("login_hint", "ada@example.com")},
+		{"oidcc-ui-locales", succeeds("ui_locales", "se de")},
+		{"oidcc-claims-locales", succeeds("claims_locales", "se")},
+		{"oidcc-ensure-request-with-acr-values-succeeds", succeeds("acr_values", "1 2")},
+		{"oidcc-codereuse", reuse(0)},
+		{"oidcc-codereuse-30seconds", reuse(30 * time.Second)},
+		{"oidcc-ensure-registered-redirect-uri", func(t *testing.T, w *world, b *browser) {
+			if a := b.do(t, "GET", "/authorize?"+w.web.request("redirect_uri", callback+"/other").Encode(), nil); a.status != 400 || a.header.Get("Location") != "" {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+		}},
+		{"oidcc-ensure-redirect-uri-in-authorization-request", func(t *testing.T, w *world, b *browser) {
+			if a := b.do(t, "GET", "/authorize?"+w.web.request("redirect_uri", "").Encode(), nil); a.status != 400 || a.header.Get("Location") != "" {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+		}},
+		{"oidcc-ensure-post-request-succeeds", func(t *testing.T, w *world, b *browser) {
+			if to, got := b.do(t, "POST", "/authorize", w.web.request()).location(t); to != callback || got.Get("code") == "" {
+				t.Errorf("%s %v", to, got)
+			}
+		}},
+		{"oidcc-server-client-secret-post", succeeds()},
+		{"oidcc-server-client-secret-basic", func(t *testing.T, w *world, b *browser) {
+			form := url.Values{"grant_type": {"authorization_code"}, "code": {b.code(t, w.web.request())}, "redirect_uri": {callback}, "code_verifier": {verifier}}
+			r := httptest.NewRequest("POST", origin+"/oidc/token", strings.NewReader(form.Encode()))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.SetBasicAuth(url.QueryEscape(w.web.ClientID), url.QueryEscape(w.web.secret))
+			if a := w.send(r); a.status != 200 {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+		}},
+		{"oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported", fails("request_not_supported", "request", "eyJhbGciOiJub25lIn0.e30.")},
+		{"oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported", fails("request_uri_not_supported", "request_uri", "https://app.example.com/request.jwt")},
+		{"oidcc-claims-essential", func(t *testing.T, w *world, b *browser) {
+			m := w.tokens(t, w.web, b, "scope", "openid", "claims", `{"userinfo":{"name":{"essential":true}}}`)
+			if info := w.userinfo(t, m["access_token"].(string)).json(t); info["name"] == nil || info["email"] != nil {
+				t.Errorf("%v", info)
+			}
+		}},
+		{"oidcc-refresh-token", func(t *testing.T, w *world, b *browser) {
+			m := w.tokens(t, w.web, b)
+			a := w.refresh(t, w.web, m["refresh_token"].(string))
+			old, fresh := claims(t, m["id_token"]), claims(t, a.json(t)["id_token"])
+			for _, n := range []string{"iss", "sub", "aud", "auth_time"} {
+				if old[n] != fresh[n] {
+					t.Errorf("%s: %v, %v", n, old[n], fresh[n])
+				}
+			}
+		}},
+		{"oidcc-ensure-request-with-valid-pkce-succeeds", succeeds()},
+	})
+}
+
+func TestConformanceConfig(t *testing.T) {
+	run(t, []module{{"oidcc-discovery-endpoint-verification", func(t *testing.T, w *world, b *browser) {
+		m := b.do(t, "GET", "/oidc/.well-known/openid-configuration", nil).json(t)
+		if m["issuer"] != origin+"/oidc" {
+			t.Errorf("%v", m["issuer"])
+		}
+		for _, name := range []string{"authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint"} {
+			if s, _ := m[name].(string); !strings.HasPrefix(s, "https://") {
+				t.Errorf("%s: %v", name, m[name])
+			}
+		}
+		for _, name := range []string{"scopes_supported", "response_types_supported", "subject_types_supported", "id_token_signing_alg_values_supported", "claims_supported"} {
+			if list, _ := m[name].([]any); len(list) == 0 {
+				t.Errorf("%s: %v", name, m[name])
+			}
+		}
+		keys, _ := b.do(t, "GET", strings.TrimPrefix(m["jwks_uri"].(string), origin), nil).json(t)["keys"].([]any)
+		for _, k := range keys {
+			if k := k.(map[string]any); k["d"] != nil || k["p"] != nil || k["kid"] == nil || k["use"] != "sig" {
+				t.Errorf("%v", k)
+			}
+		}
+		if len(keys) == 0 {
+			t.Errorf("no keys")
+		}
+	}}})
+}
+
+func TestConformanceFormPost(t *testing.T) {
+	posted := func(t *testing.T, w *world, b *browser, pairs ...string) url.Values {
+		t.Helper()
+		a := b.do(t, "GET", "/authorize?"+w.web.request(append(pairs, "response_mode", "form_post")...).Encode(), nil)
+		if a.status != http.StatusOK || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		return a.fields()
+	}
+	run(t, []module{
+		{"oidcc-server", func(t *testing.T, w *world, b *browser) {
+			f := posted(t, w, b)
+			if a := w.redeem(t, w.web, f.Get("code")); a.status != 200 || f.Get("state") != "a state" {
+				t.Errorf("%v %d %s", f, a.status, a.body)
+			}
+		}},
+		{"oidcc-prompt-none-not-logged-in", func(t *testing.T, w *world, _ *browser) {
+			if f := posted(t, w, w.browser(), "prompt", "none"); f.Get("error") != "login_required" || f.Get("state") != "a state" {
+				t.Errorf("%v", f)
+			}
+		}},
+		{"oidcc-response-type-missing", func(t *testing.T, w *world, b *browser) {
+			if f := posted(t, w, b, "response_type", ""); f.Get("error") != "invalid_request" {
+				t.Errorf("%v", f)
+			}
+		}},
+	})
+}
+
+// leaves asks to sign out and gives where that leads.
+func leaves(b *browser, t *testing.T, pairs ...string) answer {
+	t.Helper()
+	return b.do(t, "GET", "/oidc/logout?"+with(url.Values{}, pairs...).Encode(), nil)
+}
+
+func TestConformanceSignOut(t *testing.T) {
+	bye := "https://app.example.com/bye"
+	asks := func(pairs ...string) func(*testing.T, *world, *browser) {
+		return func(t *testing.T, w *world, b *browser) {
+			if to, _ := leaves(b, t, pairs...).location(t); to != signOutPath {
+				t.Errorf("nobody is asked: %s", to)
+			}
+		}
+	}
+	refuses := func(change func(hint string) (string, string)) func(*testing.T, *world, *browser) {
+		return func(t *testing.T, w *world, b *browser) {
+			hint, to := change(w.tokens(t, w.web, b)["id_token"].(string))
+			if a := leaves(b, t, "id_token_hint", hint, "post_logout_redirect_uri", to, "state", "s"); a.status != 400 || a.header.Get("Location") != "" {
+				t.Errorf("%d %s", a.status, a.header.Get("Location"))
+			}
+			if _, got := b.authorize(t, w.web.request("prompt", "none")); got.Get("code") == "" {
+				t.Errorf("signed out all the same")
+			}
+		}
+	}
+	run(t, []module{
+		{"oidcc-rp-initiated-logout", func(t *testing.T, w *world, b *browser) {
+			a := leaves(b, t, "id_token_hint", w.tokens(t, w.web, b)["id_token"].(string), "post_logout_redirect_uri", bye, "state", "s")
+			if to, got := a.location(t); to != bye || got.Get("state") != "s" || !strings.Contains(a.header.Get("Set-Cookie"), "Max-Age=0") {
+				t.Errorf("%s %v %v", to, got, a.header)
+			}
+			fails("login_required", "prompt", "none")(t, w, b)
+		}},
+		{"oidcc-rp-initiated-logout-bad-id-token-hint", refuses(func(string) (string, string) { return "x.y.z", bye })},
+		{"oidcc-rp-initiated-logout-modified-id-token-hint", refuses(func(h string) (string, string) { return h[:len(h)-8] + "AAAAAAAA", bye })},
+		{"oidcc-rp-initiated-logout-bad-post-logout-redirect-uri", refuses(func(h string) (string, string) { return h, bye + "/other" })},
+		{"oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri", refuses(func(h string) (string, string) { return h, bye + "?foo=bar" })},
+		{"oidcc-rp-initiated-logout-no-id-token-hint", func(t *testing.T, w *world, b *browser) {
+			asks("client_id", w.web.ClientID, "post_logout_redirect_uri", bye, "state", "s")(t, w, b)
+		}},
+		{"oidcc-rp-initiated-logout-no-params", asks()},
+		{"oidcc-rp-initiated-logout-only-state", asks("state", "s")},
+		{"oidcc-rp-initiated-logout-no-post-logout-redirect-uri", func(t *testing.T, w *world, b *browser) {
+			if to, _ := leaves(b, t, "id_token_hint", w.tokens(t, w.web, b)["id_token"].(string), "state", "s").location(t); to != signOutPath {
+				t.Errorf("%s", to)
+			}
+			fails("login_required", "prompt", "none")(t, w, b)
+		}},
+		{"oidcc-rp-initiated-logout-no-state", func(t *testing.T, w *world, b *browser) {
+			if to, got := leaves(b, t, "id_token_hint", w.tokens(t, w.web, b)["id_token"].(string), "post_logout_redirect_uri", bye).location(t); to != bye || got.Has("state") {
+				t.Errorf("%s %v", to, got)
+			}
+		}},
+	})
+}
+
+// A mailbox is where notices to applications end up.
+type mailbox struct {
+	mu     sync.Mutex
+	got    []url.Values
+	status int
+}
+
+func (m *mailbox) Post(_ context.Context, _ string, _ map[string]string, body []byte) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	form, err := url.ParseQuery(string(body))
+	m.got = append(m.got, form)
+	return m.status, err
+}
+
+func TestConformanceBackChannelSignOut(t *testing.T) {
+	run(t, []module{
+		{"oidcc-backchannel-rp-initiated-logout", func(t *testing.T, w *world, b *browser) {
+			box := &mailbox{status: 200}
+			w.Provider.Poster = box
+			w.change(t, &w.web, func(a *credential.Application) { a.OpenID.LogoutNotice = "https://app.example.com/notice" })
+			m := w.tokens(t, w.web, b)
+			leaves(b, t, "id_token_hint", m["id_token"].(string))
+			w.clock.move(time.Second)
+			if n, err := w.Provider.Notify(t.Context(), w.Realm.ID); n != 1 || err != nil {
+				t.Fatalf("%d %v", n, err)
+			}
+			said, id := claims(t, box.got[0].Get("logout_token")), claims(t, m["id_token"])
+			for _, n := range []string{"iss", "sub", "aud", "sid"} {
+				if said[n] != id[n] {
+					t.Errorf("%s: %v, want %v", n, said[n], id[n])
+				}
+			}
+			events, _ := said["events"].(map[string]any)
+			if events["http://schemas.openid.net/event/backchannel-logout"] == nil || said["nonce"] != nil || said["jti"] == nil || said["exp"] == nil {
+				t.Errorf("%v", said)
+			}
+			w.clock.move(time.Hour)
+			if n, err := w.Provider.Notify(t.Context(), w.Realm.ID); n != 0 || err != nil {
+				t.Errorf("again: %d %v", n, err)
+			}
+		}},
+		{"oidcc-backchannel-rp-initiated-logout (again after a failure)", func(t *testing.T, w *world, b *browser) {
+			box := &mailbox{status: 503}
+			w.Provider.Poster = box
+			w.change(t, &w.web, func(a *credential.Application) { a.OpenID.LogoutNotice = "https://app.example.com/notice" })
+			leaves(b, t, "id_token_hint", w.tokens(t, w.web, b)["id_token"].(string))
+			for range 12 {
+				w.clock.move(time.Hour)
+				if _, err := w.Provider.Notify(t.Context(), w.Realm.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if len(box.got) != 5 {
+				t.Errorf("tried %d times", len(box.got))
+			}
+		}},
+		{"oidcc-backchannel-discovery-endpoint-verification", func(t *testing.T, w *world, b *browser) {
+			m := b.do(t, "GET", "/oidc/.well-known/openid-configuration", nil).json(t)
+			if m["backchannel_logout_supported"] != true || m["backchannel_logout_session_supported"] != true {
+				t.Errorf("%v", m)
+			}
+		}},
+	})
+}
