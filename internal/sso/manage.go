@@ -122,6 +122,9 @@ func (s *Service) Connections(ctx context.Context, by access.Actor, q query.Quer
 // for is known by that issuer: another one is another connection.
 func (s *Service) Update(ctx context.Context, by access.Actor, i id.ID, change Change) (c Connection, err error) {
 	var sealed []byte
+	if change.Secret != nil && len(*change.Secret) > longestSecret {
+		return c, fault.Invalidf("client_secret", "the secret must have at most %d bytes", longestSecret)
+	}
 	if change.Secret != nil {
 		held, err := s.held(ctx, by, i)
 		if err != nil {
@@ -142,7 +145,7 @@ func (s *Service) Update(ctx context.Context, by access.Actor, i id.ID, change C
 		if sealed != nil {
 			c.Secret = sealed
 		}
-		if err := s.check(&c, "x"); err != nil {
+		if err := s.check(&c, value(change.Secret)); err != nil {
 			return err
 		}
 		if err := tx.Connections().Update(ctx, &c); err != nil {
@@ -151,6 +154,13 @@ func (s *Service) Update(ctx context.Context, by access.Actor, i id.ID, change C
 		return s.record(ctx, tx, by, "connection.updated", c)
 	})
 	return c, err
+}
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }
 
 // held reads a connection that the actor may write.
@@ -250,6 +260,8 @@ func (s *Service) mayLook(ctx context.Context, tx Tx, by access.Actor, p access.
 	return by.RequireSeen(p, directory.ErrUserNotFound, on(u.Home)...)
 }
 
+const longestSecret = 4096
+
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
 // check validates a connection and fills in what its provider always has.
@@ -265,7 +277,7 @@ func (s *Service) check(c *Connection, secret string) error {
 		return fault.Invalidf("name", "the name must have 1 to 64 letters, digits, dashes and underscores")
 	case c.Provider != Google && c.Provider != OpenID && c.Provider != OAuth:
 		return fault.Invalidf("provider", "the provider must be google, oidc or oauth2")
-	case !text(c.DisplayName, 200) || !text(c.ClientID, 400) || c.ClientID == "" || !text(secret, 4096):
+	case !text(c.DisplayName, 200) || !text(c.ClientID, 400) || c.ClientID == "" || !text(secret, longestSecret):
 		return fault.Invalidf("client_id", "the client id must have 1 to 400 characters, the display name at most 200, the secret at most 4096")
 	case c.Issuer == "" || !text(c.Issuer, 400):
 		return fault.Invalidf("issuer", "the issuer is needed")

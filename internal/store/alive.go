@@ -22,7 +22,7 @@ type party struct {
 // an EXISTS by reading all rows there are.
 func (p party) alive() string {
 	back := func(table string) string {
-		if p.brief == "" {
+		if p.brief == "" || table == "m" { // no membership is restored: its organization is, or its user
 			return ""
 		}
 		return " AND " + table + ".restored_at < " + p.brief

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"guildhall/internal/access"
+	"guildhall/internal/authn"
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
@@ -21,6 +22,7 @@ import (
 	"guildhall/internal/project"
 	"guildhall/internal/realm"
 	"guildhall/internal/session"
+	"guildhall/internal/sso"
 	"guildhall/internal/store"
 	"guildhall/internal/store/storetest"
 	"guildhall/internal/token"
@@ -45,6 +47,8 @@ type Rig struct {
 	Realms      *realm.Service
 	Sessions    *session.Service
 	Provider    *oidc.Service
+	SignIn      *authn.Service
+	Connections *sso.Service
 	Replays     store.Replays
 	Vault       *vault.Service
 	Webhooks    *webhook.Service // may call this machine
@@ -88,6 +92,8 @@ func On(t testing.TB, address string) *Rig {
 		Store: store.For[oidc.Tx](db), Sessions: r.Sessions, Directory: r.Directory, Applications: store.Finder{DB: db}, Tokens: r.Tokens, Now: time.Now,
 		Key: []byte("a key for the user codes of tests"),
 	}
+	r.SignIn = &authn.Service{Store: store.For[authn.Tx](db), Realms: r.Realms, Credentials: r.Credentials, Sessions: r.Sessions, Vault: sealed, Now: time.Now}
+	r.Connections = &sso.Service{Store: store.For[sso.Tx](db), Vault: sealed}
 	r.Purger = store.Purger{DB: db, Signer: func(ctx context.Context, i id.ID) (func([]byte) (string, error), error) {
 		return r.Tokens.Signer(ctx, i, erasure.ReceiptType)
 	}}

@@ -25,6 +25,9 @@ var prefixes = map[id.Kind]string{
 
 	id.Event: "evt_", id.Webhook: "whk_", id.Delivery: "dlv_", id.Project: "prj_", id.ProjectRole: "prr_", id.ProjectGrant: "prg_",
 	id.UserGrant: "ugr_", id.Administrator: "adm_", id.Application: "app_", id.IntegratedAccount: "iac_",
+	id.Credential: "fac_",
+	id.Connection: "con_",
+	id.Identity:   "idn_",
 }
 
 // spell gives the form of i on this wire. Realms are spelled without a realm,

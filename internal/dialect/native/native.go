@@ -13,6 +13,7 @@ import (
 
 	"guildhall/internal/access"
 	"guildhall/internal/archive"
+	"guildhall/internal/authn"
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
@@ -20,6 +21,8 @@ import (
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/realm"
+	"guildhall/internal/session"
+	"guildhall/internal/sso"
 	"guildhall/internal/token"
 	"guildhall/internal/webhook"
 )
@@ -48,6 +51,9 @@ type API struct {
 	Archives    *archive.Service
 	Webhooks    *webhook.Service
 	Replays     Replays
+	SignIn      *authn.Service
+	Sessions    *session.Service
+	Connections *sso.Service
 	Now         func() time.Time
 	// Messages gives the mail and text messages that a development server
 	// caught in a realm instead of sending them. The operation that shows them
@@ -85,6 +91,7 @@ func (a *API) operations() []operation {
 		a.webhookOperations(),
 		a.signingOperations(), a.lockoutOperations(), a.documentOperations(), a.bootstrapOperations(),
 	)
+	all = append(all, slices.Concat(a.signInOperations(), a.rulesOperations(), a.factorOperations(), a.meOperations(), a.connectionOperations())...)
 	if a.Messages != nil {
 		all = append(all, a.messageOperations()...)
 	}

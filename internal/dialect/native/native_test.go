@@ -1,7 +1,9 @@
 package native
 
 import (
+	"maps"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +24,7 @@ var at = time.Date(2026, 5, 6, 7, 8, 9, 123456789, time.UTC)
 func newAPI(r *dialecttest.Rig) *API {
 	return &API{
 		Realms: r.Realms, Directory: r.Directory, Credentials: r.Credentials, Erasure: r.Erasure, Webhooks: r.Webhooks, Tokens: r.Tokens, Guard: r.Guard, Replays: r.Replays, Now: time.Now,
+		SignIn: r.SignIn, Sessions: r.Sessions, Connections: r.Connections,
 		Archives: &archive.Service{Store: store.Archives{DB: r.DB}},
 		Messages: func(i id.ID) []Message {
 			if i != r.Realm.ID {
@@ -53,7 +56,7 @@ func TestExchanges(t *testing.T) {
 		a := newAPI(r)
 		other := r.NewRealm(t, "Other")
 		first := r.Realm.Default
-		return &described{Handler: r.Handler(a), api: a, t: t}, map[string]string{
+		vars := map[string]string{
 			"all":       bearer(t, r, r.Realm, id.None, AllPermissions),
 			"operator":  bearer(t, r, r.Realm, id.None, AllPermissions, realm.Operator),
 			"reader":    bearer(t, r, r.Realm, id.None, string(access.OrganizationRead), string(access.RealmRead)),
@@ -65,5 +68,9 @@ func TestExchanges(t *testing.T) {
 			"realm":     spell(id.None, id.Realm, r.Realm.ID),
 			"other":     spell(id.None, id.Realm, other.ID),
 		}
+		if strings.HasSuffix(t.Name(), "signin") {
+			maps.Copy(vars, signedIn(t, r))
+		}
+		return &described{Handler: r.Handler(a), api: a, t: t}, vars
 	})
 }

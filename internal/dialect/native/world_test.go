@@ -55,6 +55,8 @@ func newWorld(t testing.TB) *world {
 		t.Fatalf("%d %s", got.Code, got.Body)
 	}
 	made("bulk", "/bulk-deletions?name_prefix=nobody", `{"fingerprint":"`+look.Fingerprint+`"}`)
+	made("connection", "/connections", `{"name":"idp","provider":"oidc","issuer":"https://idp.example","client_id":"c","organization":"{organization}"}`)
+	w.ids["factor"], w.ids["identity"] = spell(r.Realm.ID, id.Credential, 77), spell(r.Realm.ID, id.Identity, 77)
 	return w
 }
 
@@ -94,6 +96,11 @@ var bodies = map[string]string{
 	"members.add": `{"user":"{user}"}`, "members.update": `{"state":"pending"}`, "members.set_roles": `{"roles":[]}`, "members.add_roles": `{"roles":["{role}"]}`,
 	"roles.create": `{"key":"x","organization":"{organization}"}`, "roles.update": `{"name":"x"}`,
 	"invitations.create": `{"email":"x@example.com"}`,
+	"sign_in.begin":      `{}`, "sign_in.continue": `{"handle":"xxxxxxxxxxxxxxxxxxxxxxxx","action":"look"}`, "sign_in.options": `{"handle":"xxxxxxxxxxxxxxxxxxxxxxxx","for":"totp"}`,
+	"sign_in.finish": `{"handle":"xxxxxxxxxxxxxxxxxxxxxxxx"}`, "password.forgotten": `{"identifier":"x"}`, "password.replace": `{"token":"xxxxxxxxxxxxxxxxxxxxxxxx","password":"x"}`,
+	"sign_in_rules.set": `{"mfa_required":true}`, "factors.add_machine_key": `{"name":"x"}`, "me.confirm_totp": `{"code":"000000"}`, "me.create_token": `{"name":"x"}`,
+	"me.verify": `{"token":"xxxxxxxxxxxxxxxxxxxxxxxx"}`, "connections.create": `{"name":"x","provider":"oidc","issuer":"https://x.example","client_id":"c","organization":"{organization}"}`,
+	"connections.update": `{"display_name":"x"}`,
 	"domains.create":     `{"domain":"x.example"}`, "domains.update": `{"primary":true}`,
 	"lockouts.look": `{"account":"ada@example.com"}`, "lockouts.clear": `{"account":"ada@example.com"}`,
 	"signing_keys.rotate": `{"algorithm":"ES256","fresh":true}`, "signing_keys.set_schedule": `{"key_life_days":30}`,

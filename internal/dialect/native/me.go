@@ -1,0 +1,408 @@
+package native
+
+import (
+	"net/http"
+	"time"
+
+	"guildhall/internal/access"
+	"guildhall/internal/credential"
+	"guildhall/internal/directory"
+	"guildhall/internal/edge"
+	"guildhall/internal/fault"
+	"guildhall/internal/id"
+	"guildhall/internal/query"
+	"guildhall/internal/session"
+	"guildhall/internal/sso"
+)
+
+// A Factor as this wire shows it is something that proves a user, without anything secret of it.
+type Factor struct {
+	Stamp
+	Kind      string  `json:"kind" doc:"password, totp, recovery_code, passkey or machine_key."`
+	Name      string  `json:"name"`
+	KeyID     *string `json:"key_id" doc:"Of a machine's key: what its assertions name."`
+	Confirmed bool    `json:"confirmed"`
+	Left      *int    `json:"left,omitempty" nullable:"false" doc:"Recovery codes that are left."`
+	UsedAt    *moment `json:"used_at" nullable:"true"`
+	Blocked   *moment `json:"blocked_until" nullable:"true" doc:"After too many wrong attempts."`
+}
+
+func showFactor(c edge.Call, f credential.Factor) Factor {
+	s := Factor{Stamp: stamped(c.Actor.Realm, id.Credential, f.Stamp), Kind: string(f.Kind), Name: f.Name, Confirmed: f.Confirmed, UsedAt: momentOrNull(f.UsedAt), Blocked: momentOrNull(f.BlockedUntil)}
+	if f.Kind == credential.MachineKey {
+		s.KeyID = &f.Handle
+	}
+	if f.Kind == credential.RecoveryCode {
+		n := len(f.Data.Codes)
+		s.Left = &n
+	}
+	return s
+}
+
+// The factors of a user.
+type factorList struct {
+	Items []Factor `json:"items"`
+}
+
+func showFactors(c edge.Call, list []credential.Factor) factorList {
+	out := factorList{Items: []Factor{}}
+	for _, f := range list {
+		out.Items = append(out.Items, showFactor(c, f))
+	}
+	return out
+}
+
+// A newMachineKey registers the key of a machine.
+type newMachineKey struct {
+	Name      string  `json:"name,omitempty" maxLength:"200"`
+	PublicKey string  `json:"public_key,omitempty" maxLength:"8192" doc:"A JSON Web Key; left out, a pair is made."`
+	ExpiresAt *moment `json:"expires_at,omitempty" doc:"Never unless given."`
+}
+
+// A createdMachineKey is a key with its private half, if it was made here.
+type createdMachineKey struct {
+	Factor
+	PrivateKey *string `json:"private_key" doc:"PEM; shown this once."`
+}
+
+func (k createdMachineKey) withheld() any {
+	k.PrivateKey = nil
+	return k
+}
+
+// A meCode is one code of an authenticator app.
+type meCode struct {
+	Code string `json:"code" minLength:"1" maxLength:"20" writeOnly:"true"`
+}
+
+// The recovery codes of a person.
+type meCodes struct {
+	Codes []string `json:"recovery_codes" doc:"Shown this once; earlier ones are dead."`
+}
+
+// A meToken asks for a personal access token.
+type meToken struct {
+	Name      string  `json:"name" minLength:"1" maxLength:"200"`
+	ExpiresAt *moment `json:"expires_at,omitempty" doc:"A year from now unless given."`
+}
+
+// A meShown is who is signed in.
+type meShown struct {
+	User         string       `json:"user"`
+	Organization *string      `json:"organization"`
+	Factors      []meFactor   `json:"factors"`
+	Accounts     []meIdentity `json:"accounts" doc:"Accounts at identity providers that are linked."`
+	ExpiresAt    moment       `json:"expires_at"`
+}
+
+// A meFactor is what the session was proven with.
+type meFactor struct {
+	Method string `json:"method"`
+	At     moment `json:"at"`
+}
+
+// A meIdentity is a linked account.
+type meIdentity struct {
+	ID     string `json:"id"`
+	Issuer string `json:"issuer"`
+	Email  string `json:"email"`
+}
+
+// A meVerification is the secret of the link that verifies an address.
+type meVerification struct {
+	Token string `json:"token" minLength:"20" maxLength:"200" writeOnly:"true"`
+}
+
+func (a *API) factorOperations() []operation {
+	const path = "/users/{user}/factors"
+	return []operation{
+		{name: "factors.list", method: http.MethodGet, path: path, permission: access.UserRead, summary: "List what proves a user",
+			handling: gives(func(c edge.Call) (factorList, error) {
+				list, err := a.Credentials.Factors(c.Context(), c.Actor, userOf(c))
+				return showFactors(c, list), err
+			})},
+		{name: "factors.remove", method: http.MethodDelete, path: path + "/{factor}", permission: access.UserWrite, summary: "Take a factor from a user",
+			handling: does(func(c edge.Call) error {
+				return a.Credentials.RemoveFactor(c.Context(), c.Actor, userOf(c), object(c, "factor", id.Credential))
+			})},
+		{name: "factors.unblock", method: http.MethodPost, path: "/users/{user}/unblock", permission: access.UserWrite, summary: "Let somebody try again who was wrong too often",
+			handling: does(func(c edge.Call) error { return a.Credentials.UnblockFactors(c.Context(), c.Actor, userOf(c)) })},
+		{name: "factors.add_machine_key", method: http.MethodPost, path: "/users/{user}/machine-keys", permission: access.KeyWrite, status: http.StatusCreated,
+			summary: "Register a key with which a machine signs assertions (RFC 7523)", handling: takes(a.addMachineKey)},
+		{name: "users.request_verification", method: http.MethodPost, path: "/users/{user}/verification", permission: access.UserWrite,
+			summary: "Mail a user the link that verifies the address", handling: does(func(c edge.Call) error {
+				return a.SignIn.RequestVerification(c.Context(), c.Actor, userOf(c), "")
+			})},
+	}
+}
+
+func (a *API) addMachineKey(c edge.Call, in newMachineKey) (createdMachineKey, error) {
+	f := credential.Factor{User: userOf(c), Name: in.Name}
+	end, err := a.future(in.ExpiresAt)
+	if err != nil {
+		return createdMachineKey{}, err
+	}
+	if !end.IsZero() {
+		f.Data.ExpiresAt = end.Unix()
+	}
+	f, private, err := a.Credentials.AddMachineKey(c.Context(), c.Actor, f, in.PublicKey)
+	return createdMachineKey{showFactor(c, f), textOrNull(private)}, err
+}
+
+// errStepUp is a session whose person did not prove anything lately.
+var errStepUp = fault.New(fault.Forbidden, "recent_proof_needed", "", "sign in again to do this")
+
+// lately is how long ago somebody may have proven themselves who changes what they
+// prove themselves with.
+const lately = 15 * time.Minute
+
+// person is who holds the session that a request carries.
+func (a *API) person(c *edge.Call) (session.Session, error) {
+	secret, ok := edge.Bearer(c.Request)
+	if !ok || a.Sessions == nil || len(secret) > longestSecret {
+		return session.Session{}, access.ErrUnauthenticated
+	}
+	realm, s, err := a.Sessions.Check(c.Context(), secret, "")
+	if err != nil {
+		return s, err
+	}
+	c.Actor = access.Actor{Realm: realm, Subject: "user:" + s.User.String(), User: s.User, Home: s.Home}
+	return s, nil
+}
+
+// mine is an operation of a person on what is theirs; fresh ones ask for a proof of
+// the last minutes.
+func mine[In, Out any](a *API, fresh bool, f func(edge.Call, session.Session, In) (Out, error)) func(edge.Call, In) (Out, error) {
+	return func(c edge.Call, in In) (out Out, err error) {
+		s, err := a.person(&c)
+		if err != nil {
+			return out, err
+		}
+		if fresh && a.Now().Sub(s.AuthTime()) > lately {
+			return out, errStepUp
+		}
+		return f(c, s, in)
+	}
+}
+
+// plainly makes of an operation without a body one that is called without.
+func plainly[Out any](f func(edge.Call, struct{}) (Out, error)) func(edge.Call) (Out, error) {
+	return func(c edge.Call) (Out, error) { return f(c, struct{}{}) }
+}
+
+// silently drops what an operation has nothing to say with.
+func silently[In any](f func(edge.Call, In) (struct{}, error)) func(edge.Call, In) error {
+	return func(c edge.Call, in In) error {
+		_, err := f(c, in)
+		return err
+	}
+}
+
+func (a *API) meOperations() []operation {
+	nothing := func(f func(edge.Call, session.Session) error) func(edge.Call, session.Session, struct{}) (struct{}, error) {
+		return func(c edge.Call, s session.Session, _ struct{}) (struct{}, error) { return struct{}{}, f(c, s) }
+	}
+	quiet := func(fresh bool, f func(edge.Call, session.Session) error) func(edge.Call) error {
+		run := silently(mine(a, fresh, nothing(f)))
+		return func(c edge.Call) error { return run(c, struct{}{}) }
+	}
+	return []operation{
+		{name: "me.get", method: http.MethodGet, path: "/me", public: true, summary: "Who is signed in",
+			notes: "Below /me the bearer token is that of a session, from the end of signing in.", handling: gives(plainly(mine(a, false, a.me)))},
+		{name: "me.factors", method: http.MethodGet, path: "/me/factors", public: true, summary: "What proves the person",
+			handling: gives(plainly(mine(a, false, func(c edge.Call, s session.Session, _ struct{}) (factorList, error) {
+				list, err := a.Credentials.Factors(c.Context(), c.Actor, s.User)
+				return showFactors(c, list), err
+			})))},
+		{name: "me.remove_factor", method: http.MethodDelete, path: "/me/factors/{factor}", public: true, summary: "Remove a factor",
+			handling: does(quiet(true, func(c edge.Call, s session.Session) error {
+				return a.Credentials.RemoveFactor(c.Context(), c.Actor, s.User, object(c, "factor", id.Credential))
+			}))},
+		{name: "me.begin_totp", method: http.MethodPost, path: "/me/totp", public: true, summary: "Set up an authenticator app",
+			handling: gives(plainly(mine(a, true, a.myTOTP)))},
+		{name: "me.confirm_totp", method: http.MethodPost, path: "/me/totp/confirm", public: true, summary: "Confirm it with its first code",
+			notes: "Gives recovery codes.", handling: takes(mine(a, true, a.confirmMyTOTP))},
+		{name: "me.recovery_codes", method: http.MethodPost, path: "/me/recovery-codes", public: true, summary: "Replace the recovery codes",
+			handling: gives(plainly(mine(a, true, func(c edge.Call, s session.Session, _ struct{}) (meCodes, error) { return a.myCodes(c, s) })))},
+		{name: "me.create_token", method: http.MethodPost, path: "/me/tokens", public: true, status: http.StatusCreated, summary: "Create a personal access token",
+			handling: takes(mine(a, true, a.myToken))},
+		{name: "me.verify", method: http.MethodPost, path: "/me/verify", public: true, summary: "Verify the address by the link that was mailed",
+			handling: takesOnly(silently(mine(a, false, func(c edge.Call, _ session.Session, in meVerification) (struct{}, error) {
+				return struct{}{}, a.SignIn.Verify(c.Context(), c.Actor, in.Token)
+			})))},
+		{name: "me.request_verification", method: http.MethodPost, path: "/me/verification", public: true, summary: "Mail the link that verifies the address",
+			handling: does(quiet(false, func(c edge.Call, s session.Session) error {
+				return a.SignIn.RequestVerification(c.Context(), c.Actor, s.User, "")
+			}))},
+		{name: "me.unlink", method: http.MethodDelete, path: "/me/accounts/{identity}", public: true, summary: "Unlink an account at an identity provider",
+			handling: does(quiet(true, func(c edge.Call, s session.Session) error {
+				return a.Connections.Unlink(c.Context(), c.Actor, s.User, object(c, "identity", id.Identity))
+			}))},
+		{name: "me.sign_out", method: http.MethodDelete, path: "/me/session", public: true, summary: "Sign out",
+			handling: does(quiet(false, func(c edge.Call, s session.Session) error { return a.Sessions.Revoke(c.Context(), c.Actor, s.ID) }))},
+	}
+}
+
+func (a *API) me(c edge.Call, s session.Session, _ struct{}) (meShown, error) {
+	linked, err := a.Connections.Identities(c.Context(), c.Actor, s.User)
+	out := meShown{
+		User: spell(c.Actor.Realm, id.User, s.User), Organization: spellOrNull(c.Actor.Realm, id.Organization, s.Organization),
+		Factors: []meFactor{}, Accounts: []meIdentity{}, ExpiresAt: moment(s.ExpiresAt),
+	}
+	for _, f := range s.Factors {
+		out.Factors = append(out.Factors, meFactor{f.Method, moment(f.At)})
+	}
+	for _, i := range linked {
+		out.Accounts = append(out.Accounts, meIdentity{spell(c.Actor.Realm, id.Identity, i.ID), i.Issuer, i.Email})
+	}
+	return out, err
+}
+
+// myself reads the person of a session, who may read themselves.
+func (a *API) myself(c edge.Call, s session.Session) (directory.User, error) {
+	return a.Directory.User(c.Context(), access.System(c.Actor.Realm), s.User)
+}
+
+func (a *API) myTOTP(c edge.Call, s session.Session, _ struct{}) (signInOptions, error) {
+	u, err := a.myself(c, s)
+	if err != nil {
+		return signInOptions{}, err
+	}
+	setup, err := a.Credentials.BeginTOTP(c.Context(), c.Actor.Realm, u, "Guildhall")
+	return signInOptions{Secret: setup.Secret, URI: setup.URI}, err
+}
+
+func (a *API) confirmMyTOTP(c edge.Call, s session.Session, in meCode) (meCodes, error) {
+	if err := a.Credentials.ConfirmTOTP(c.Context(), c.Actor.Realm, s.User, in.Code); err != nil {
+		return meCodes{}, err
+	}
+	return a.myCodes(c, s)
+}
+
+func (a *API) myCodes(c edge.Call, s session.Session) (meCodes, error) {
+	u, err := a.myself(c, s)
+	if err != nil {
+		return meCodes{}, err
+	}
+	codes, err := a.Credentials.NewRecoveryCodes(c.Context(), c.Actor.Realm, u, c.Actor.Subject)
+	return meCodes{codes}, err
+}
+
+// myToken makes a key that stands for the person and may do nothing more here than
+// the person by itself.
+func (a *API) myToken(c edge.Call, s session.Session, in meToken) (createdKey, error) {
+	end, err := a.future(in.ExpiresAt)
+	if err != nil {
+		return createdKey{}, err
+	}
+	if end.IsZero() {
+		end = a.Now().AddDate(1, 0, 0)
+	}
+	by := access.System(c.Actor.Realm)
+	by.Subject = c.Actor.Subject
+	k, secret, err := a.Credentials.CreateKey(c.Context(), by, credential.Key{User: s.User, Scheme: Scheme, Name: in.Name, ExpiresAt: end}, KeyPrefix)
+	return createdKey{Key: showKey(c, k), Secret: &secret}, err
+}
+
+// A connectionShown is an identity provider as this wire shows it.
+type connectionShown struct {
+	Stamp
+	Organization *string      `json:"organization" doc:"The owner; null for the realm."`
+	Name         string       `json:"name"`
+	DisplayName  *string      `json:"display_name"`
+	Provider     string       `json:"provider"`
+	Issuer       string       `json:"issuer"`
+	ClientID     string       `json:"client_id"`
+	Enabled      bool         `json:"enabled"`
+	Settings     sso.Settings `json:"settings"`
+}
+
+func (c connectionShown) location() string { return "/connections/" + c.ID }
+
+func showConnection(c edge.Call, v sso.Connection) connectionShown {
+	return connectionShown{
+		Stamp: stamped(c.Actor.Realm, id.Connection, v.Stamp), Organization: spellOrNull(c.Actor.Realm, id.Organization, v.Organization), Name: v.Name,
+		DisplayName: textOrNull(v.DisplayName), Provider: string(v.Provider), Issuer: v.Issuer, ClientID: v.ClientID, Enabled: v.Enabled, Settings: v.Settings,
+	}
+}
+
+// A newConnection is an identity provider to be.
+type newConnection struct {
+	Organization string       `json:"organization,omitempty" doc:"The owner; left out, the realm."`
+	Name         string       `json:"name" minLength:"1" maxLength:"64"`
+	DisplayName  string       `json:"display_name,omitempty" maxLength:"200"`
+	Provider     string       `json:"provider" enum:"google,oidc,oauth2"`
+	Issuer       string       `json:"issuer,omitempty" maxLength:"400" doc:"Compared exactly; of oauth2 a name for whom its subjects belong to."`
+	ClientID     string       `json:"client_id" minLength:"1" maxLength:"400"`
+	ClientSecret string       `json:"client_secret,omitempty" maxLength:"4096" writeOnly:"true"`
+	Disabled     bool         `json:"disabled,omitempty"`
+	Settings     sso.Settings `json:"settings,omitempty"`
+}
+
+// A connectionChange changes an identity provider; its owner and issuer stay.
+type connectionChange struct {
+	DisplayName  optional[string]       `json:"display_name,omitzero" maxLength:"200"`
+	ClientID     optional[string]       `json:"client_id,omitzero" nullable:"false" maxLength:"400"`
+	ClientSecret optional[string]       `json:"client_secret,omitzero" nullable:"false" maxLength:"4096" writeOnly:"true"`
+	Enabled      optional[bool]         `json:"enabled,omitzero" nullable:"false"`
+	Settings     optional[sso.Settings] `json:"settings,omitzero" nullable:"false" doc:"All of them."`
+}
+
+func (a *API) connectionOperations() []operation {
+	const path = "/connections"
+	of := func(c edge.Call) id.ID { return object(c, "connection", id.Connection) }
+	return []operation{
+		{name: "connections.list", method: http.MethodGet, path: path, permission: access.ConnectionRead, summary: "List identity providers",
+			handling: lists(listing{filters: []filter{referring("organization", "organization_id", "Only those of this organization.", id.Organization)}, sorts: []sorting{{"name", "name_key"}}},
+				func(c edge.Call, q query.Query) (query.Page[sso.Connection], error) {
+					return a.Connections.Connections(c.Context(), c.Actor, q)
+				}, showConnection)},
+		{name: "connections.create", method: http.MethodPost, path: path, permission: access.ConnectionWrite, status: http.StatusCreated,
+			summary: "Let people sign in with an identity provider", handling: takes(a.createConnection)},
+		{name: "connections.get", method: http.MethodGet, path: path + "/{connection}", permission: access.ConnectionRead, summary: "Get an identity provider",
+			handling: gives(func(c edge.Call) (connectionShown, error) {
+				v, err := a.Connections.Connection(c.Context(), c.Actor, of(c))
+				return showConnection(c, v), err
+			})},
+		{name: "connections.update", method: http.MethodPatch, path: path + "/{connection}", permission: access.ConnectionWrite, summary: "Change an identity provider",
+			handling: takes(a.updateConnection)},
+		{name: "connections.delete", method: http.MethodDelete, path: path + "/{connection}", permission: access.ConnectionWrite, summary: "Remove an identity provider",
+			notes: "Every link through it ends.", handling: does(func(c edge.Call) error { return a.Connections.Delete(c.Context(), c.Actor, of(c)) })},
+	}
+}
+
+func (a *API) createConnection(c edge.Call, in newConnection) (connectionShown, error) {
+	owned, err := owner(c, access.ConnectionWrite, in.Organization)
+	if err != nil {
+		return connectionShown{}, err
+	}
+	v, err := a.Connections.Create(c.Context(), c.Actor, sso.Connection{
+		Organization: owned, Name: in.Name, DisplayName: in.DisplayName, Provider: sso.Provider(in.Provider), Issuer: in.Issuer, ClientID: in.ClientID,
+		Enabled: !in.Disabled, Settings: in.Settings,
+	}, in.ClientSecret)
+	return showConnection(c, v), err
+}
+
+func (a *API) updateConnection(c edge.Call, in connectionChange) (connectionShown, error) {
+	change := sso.Change{Apply: func(v *sso.Connection) error {
+		in.DisplayName.into(&v.DisplayName)
+		in.ClientID.into(&v.ClientID)
+		in.Enabled.into(&v.Enabled)
+		in.Settings.into(&v.Settings)
+		return nil
+	}}
+	if in.ClientSecret.set {
+		change.Secret = &in.ClientSecret.value
+	}
+	v, err := a.Connections.Update(c.Context(), c.Actor, object(c, "connection", id.Connection), change)
+	return showConnection(c, v), err
+}
+
+// providerAnswer reads what an identity provider sent back.
+func providerAnswer(m map[string]any) sso.Response {
+	text := func(name string) string {
+		s, _ := m[name].(string)
+		return s
+	}
+	return sso.Response{State: text("state"), Code: text("code"), Issuer: text("iss"), Error: text("error")}
+}
