@@ -174,5 +174,6 @@ const (
 	documentedLeast     = 0.90
 )
 
-// fanOutFree are the rooms that put everything together; the store keeps the objects of every package of the domain.
-var fanOutFree = []string{"cmd/guildhall", "internal/server", "internal/store", "bench"}
+// fanOutFree are the rooms that put everything together; the store keeps, and the native API shows, the objects of every
+// package of the domain.
+var fanOutFree = []string{"cmd/guildhall", "internal/server", "internal/store", "internal/dialect/native", "bench"}
