@@ -1,0 +1,122 @@
+package authn_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"guildhall/internal/authn"
+	"guildhall/internal/directory"
+	"guildhall/internal/fault"
+)
+
+func (w *world) invite(t *testing.T, o directory.Organization, to string) directory.Invitation {
+	t.Helper()
+	v, err := w.Directory.Invite(ctx, w.System, directory.Invitation{Organization: o.ID, Email: to})
+	must(t, err)
+	return v
+}
+
+func TestInvitationsAreAcceptedByNewAndByKnownPeople(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		a, b := w.Organization(t, directory.Organization{Name: "A"}), w.Organization(t, directory.Organization{Name: "B"})
+		got := w.browse(t, authn.Start{Invitation: w.invite(t, a, "new@example.com").Ticket}).at(authn.Prove).mailed("new@example.com").
+			at(authn.Join).join().at(authn.SignUp).signUp("New").finish()
+		if got.Organization != a.ID {
+			t.Errorf("%+v", got)
+		}
+		again := w.browse(t, authn.Start{Invitation: w.invite(t, b, "NEW@example.com").Ticket}).mailed("NEW@example.com").at(authn.Join).join().finish()
+		if again.User != got.User || again.Organization != b.ID {
+			t.Errorf("%+v, before %+v", again, got)
+		}
+		u := w.person(t, directory.User{Email: "ada@example.com"}, secret, a)
+		other := w.browse(t, authn.Start{Invitation: w.invite(t, b, "ada@example.com").Ticket}).password(secret).at(authn.Join).join().finish()
+		if other.User != u.ID || other.Organization != b.ID {
+			t.Errorf("%+v", other)
+		}
+	})
+}
+
+// TestT_E01_E02_E03_E04_AnInvitationIsForOneAddressOnceInItsTime is accepted by others, twice and too late.
+func TestT_E01_E02_E03_E04_AnInvitationIsForOneAddressOnceInItsTime(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		in, o := w.Realm.ID, w.Organization(t, directory.Organization{Name: "A"})
+		refused := func(name, ticket string) {
+			t.Helper()
+			if _, _, err := w.Begin(ctx, in, authn.Start{Invitation: ticket}); !errors.Is(err, authn.ErrInvitation) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		v := w.invite(t, o, "x@example.com")
+		refused("another ticket", v.Ticket[:len(v.Ticket)-1]+"x")
+		w.person(t, directory.User{Email: "y@example.com"}, secret)
+		b := w.browse(t, authn.Start{Invitation: v.Ticket})
+		b.identify("y@example.com") // it stays the invited address
+		b.refused(authn.ErrProof)(w.Password(ctx, in, b.handle, secret))
+		second := w.invite(t, o, "x@example.com")
+		flows := make([]*browser, 8)
+		for i := range flows {
+			ticket := []string{v.Ticket, second.Ticket}[i%2]
+			flows[i] = w.browse(t, authn.Start{Invitation: ticket}).mailed("x@example.com").join().at(authn.SignUp)
+		}
+		good := 0
+		var mu sync.Mutex
+		var wait sync.WaitGroup
+		for _, f := range flows {
+			wait.Add(1)
+			go func() {
+				defer wait.Done()
+				_, err := w.SignUp(ctx, in, f.handle, authn.NewPerson{Name: "X"})
+				mu.Lock()
+				defer mu.Unlock()
+				if err == nil {
+					good++
+				} else if k := fault.KindOf(err); k == fault.Internal {
+					t.Errorf("%v", err)
+				}
+			}()
+		}
+		wait.Wait()
+		if good != 1 || w.Count(t, "members", "organization_id = $1", int64(o.ID)) != 1 || w.Count(t, "users", "email_key = 'x@example.com'") != 1 {
+			t.Errorf("accepted %d times", good)
+		}
+		refused("used", v.Ticket)
+		revoked := w.invite(t, o, "z@example.com")
+		midway := w.browse(t, authn.Start{Invitation: revoked.Ticket}).mailed("z@example.com").at(authn.Join)
+		if n, err := w.Directory.RevokeInvitationsTo(ctx, w.System, o.ID, "Z@example.com"); n != 1 || err != nil {
+			t.Errorf("revoked %d, %v", n, err)
+		}
+		refused("revoked", revoked.Ticket)
+		midway.refused(authn.ErrInvitation)(w.Join(ctx, in, midway.handle))
+		late := w.invite(t, o, "late@example.com")
+		w.Clock.Move(directory.DefaultInvitationLife - time.Minute)
+		w.browse(t, authn.Start{Invitation: late.Ticket})
+		w.Clock.Move(time.Minute + time.Second)
+		refused("too late", late.Ticket)
+	})
+}
+
+// TestT_D07_NobodyJoinsByADomainThatWasNotProven claims domains without proof.
+func TestT_D07_NobodyJoinsByADomainThatWasNotProven(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		o := w.Organization(t, directory.Organization{Name: "A", Settings: directory.Settings{EmailJIT: directory.AllowSome, EmailDomains: []string{"a.example"}}})
+		d, err := w.Directory.AddDomain(ctx, w.System, directory.Domain{Organization: o.ID, Name: "a.example", Discovery: true})
+		must(t, err)
+		w.browse(t, authn.Start{Organization: o.ID}).identify("new@a.example").send(authn.ByEmail)
+		if n := len(w.mail()); n > 0 {
+			t.Errorf("%d mails to somebody who cannot come in", n)
+		}
+		_, err = w.Directory.UpdateDomain(ctx, w.System, o.ID, d.ID, func(d *directory.Domain) error { d.Verified = true; return nil })
+		must(t, err)
+		got := w.browse(t, authn.Start{}).identify("new@a.example").mailed("new@a.example").at(authn.Choose).choose(o.ID).at(authn.SignUp).signUp("N").finish()
+		if got.Organization != o.ID {
+			t.Errorf("%+v", got)
+		}
+		w.rules(t, w.Realm.SignIn)
+		f := w.browse(t, authn.Start{Organization: o.ID}).identify("new@sub.a.example").send(authn.ByEmail)
+		if n := len(w.mail()); n > 0 || f.p.Step != authn.Prove {
+			t.Errorf("a subdomain: %d mails", n)
+		}
+	})
+}
