@@ -18,28 +18,9 @@ func (s *Server) openSignIn() {
 	way := &outbound.Guard{Loopback: s.Dev}
 	s.SignIn.Post = notices{s.Notify, s.Guard}
 	s.SignIn.Guard = gate{s.Guard}
-	s.SignIn.Post, s.SignIn.Guard = notices{s.Notify}, guarded{s.Guard}
 	s.SignIn.Providers = &sso.Client{HTTP: way.Client(outbound.Limits{}), Now: time.Now}
 	s.SignIn.Failed = func(err error) { s.Log.Error("sign-in: work that nobody waits for", "error", err) }
 	s.Connections.Check = func(url string) error { _, err := way.CheckURL(url); return err }
-}
-
-// guarded counts guesses at people's accounts.
-type guarded struct{ *guard.Service }
-
-func attempt(a authn.Attempt) guard.Attempt {
-	from, _ := netip.ParseAddr(a.Address)
-	return guard.Attempt{Account: a.Account, Address: from}
-}
-
-// Attempt counts a guess, and refuses one too many.
-func (g guarded) Attempt(ctx context.Context, realm id.ID, a authn.Attempt) error {
-	return g.Service.Attempt(ctx, realm, attempt(a))
-}
-
-// Succeeded forgets what was counted.
-func (g guarded) Succeeded(ctx context.Context, realm id.ID, a authn.Attempt) error {
-	return g.Service.Succeeded(ctx, realm, attempt(a))
 }
 
 // notices brings notices of the ways in into the queue of messages.

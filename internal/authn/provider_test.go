@@ -1,0 +1,202 @@
+package authn_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"guildhall/internal/authn"
+	"guildhall/internal/directory"
+	"guildhall/internal/realm"
+	"guildhall/internal/sso"
+)
+
+// A provider is an identity provider that says what it is told to.
+type provider struct {
+	*httptest.Server
+	key    *ecdsa.PrivateKey
+	claims map[string]any
+}
+
+func newProvider(t *testing.T) *provider {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	p := &provider{key: key}
+	mux := http.NewServeMux()
+	reply := func(w http.ResponseWriter, v any) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(v)
+	}
+	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, map[string]any{
+			"issuer": p.URL, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/keys",
+			"id_token_signing_alg_values_supported": []string{"ES256"}, "response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
+		})
+	})
+	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}}})
+	})
+	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("code_verifier") == "" {
+			http.Error(w, "no verifier", http.StatusBadRequest)
+			return
+		}
+		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: "k"}}, nil)
+		if err != nil {
+			t.Error(err)
+		}
+		raw, err := jwt.Signed(signer).Claims(p.claims).Serialize()
+		if err != nil {
+			t.Error(err)
+		}
+		reply(w, map[string]any{"access_token": "x", "token_type": "Bearer", "id_token": raw})
+	})
+	p.Server = httptest.NewServer(mux)
+	t.Cleanup(p.Close)
+	return p
+}
+
+// says has the provider tell of somebody, to the request of an address.
+func (p *provider) says(claims map[string]any, authorize string) {
+	u, _ := url.Parse(authorize)
+	p.claims = map[string]any{
+		"iss": p.URL, "aud": "client", "sub": "1", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(), "nonce": u.Query().Get("nonce"),
+	}
+	for k, v := range claims {
+		if p.claims[k] = v; v == nil {
+			delete(p.claims, k)
+		}
+	}
+}
+
+// through sends a browser to a provider and back.
+func (b *browser) through(p *provider, c sso.Connection, claims map[string]any) (authn.Progress, error) {
+	b.Helper()
+	to, err := b.w.Connect(ctx, b.w.Realm.ID, b.handle, c.ID)
+	must(b.T, err)
+	p.says(claims, to)
+	u, _ := url.Parse(to)
+	return b.w.Returned(ctx, b.w.Realm.ID, b.handle, sso.Response{State: u.Query().Get("state"), Code: "code"})
+}
+
+func (w *world) connect(t *testing.T, p *provider, c sso.Connection) sso.Connection {
+	t.Helper()
+	w.Providers = &sso.Client{HTTP: p.Client(), Now: w.Clock.Now}
+	c.Provider, c.Issuer, c.ClientID, c.Enabled = sso.OpenID, p.URL, "client", true
+	c, err := w.connections.Create(ctx, w.System, c, "hush")
+	must(t, err)
+	return c
+}
+
+// TestT_D01_D04_AnAddressThatNobodyProvedLinksNothing has a provider say what is nearly true.
+func TestT_D01_D04_AnAddressThatNobodyProvedLinksNothing(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		p := newProvider(t)
+		c := w.connect(t, p, sso.Connection{Name: "idp"})
+		u := w.person(t, directory.User{Email: "victim@example.com"}, secret)
+		for _, verified := range []any{nil, false, "true", 1, "false", []any{}, map[string]any{}} {
+			b := w.browse(t, authn.Start{})
+			b.did(b.through(p, c, map[string]any{"email": "victim@example.com", "email_verified": verified})).at(authn.Prove)
+			if len(b.p.Methods) != 1 || b.p.Methods[0] != authn.ByEmail || b.p.Person != nil {
+				t.Errorf("%v: %+v", verified, b.p)
+			}
+		}
+		b := w.browse(t, authn.Start{})
+		b.did(b.through(p, c, map[string]any{"email": "victim@example.com", "email_verified": true})).at(authn.ConfirmLink)
+		if n := w.Count(t, "identities", "1 = 1"); n > 0 {
+			t.Errorf("%d links without consent", n)
+		}
+		got := b.did(w.AgreeLink(ctx, w.Realm.ID, b.handle, true)).finish()
+		if got.User != u.ID || got.Factors[0].Method != "oauth" {
+			t.Errorf("%+v", got)
+		}
+		b = w.browse(t, authn.Start{}) // by its subject, whatever the address
+		if got := b.did(b.through(p, c, map[string]any{"email": "else@example.com"})).finish(); got.User != u.ID {
+			t.Errorf("%+v", got)
+		}
+		b = w.browse(t, authn.Start{}) // another subject with the address of one who is linked
+		b.refused(authn.ErrLinked)(b.through(p, c, map[string]any{"sub": "2", "email": "victim@example.com", "email_verified": true}))
+		other := newProvider(t)
+		d := w.connect(t, other, sso.Connection{Name: "other"})
+		b = w.browse(t, authn.Start{}) // the same subject of another issuer
+		if b.did(b.through(other, d, map[string]any{"email": "new@example.com"})).at(authn.Prove); b.p.Person != nil {
+			t.Errorf("%+v", b.p)
+		}
+	})
+}
+
+// TestT_H01_H02_H03_H05_AnAnswerIsForOneRequest changes everything that ties them together.
+func TestT_H01_H02_H03_H05_AnAnswerIsForOneRequest(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.rules(t, realm.SignIn{SignUp: true})
+		p := newProvider(t)
+		c := w.connect(t, p, sso.Connection{Name: "idp"})
+		in := w.Realm.ID
+		for _, claims := range map[string]map[string]any{
+			"another client": {"aud": "other"}, "no client": {"aud": nil}, "two clients and no azp": {"aud": []string{"client", "other"}}, "for another": {"azp": "other"},
+			"another nonce": {"nonce": "x"}, "no nonce": {"nonce": nil}, "over": {"exp": 1}, "no end": {"exp": nil}, "no subject": {"sub": nil}, "another issuer": {"iss": "https://evil.example"},
+			"from the future": {"iat": time.Now().Add(time.Hour).Unix()},
+		} {
+			b := w.browse(t, authn.Start{})
+			b.refused(authn.ErrProvider)(b.through(p, c, claims))
+		}
+		a, b := w.browse(t, authn.Start{}), w.browse(t, authn.Start{})
+		to, err := w.Connect(ctx, in, a.handle, c.ID)
+		must(t, err)
+		p.says(map[string]any{"email": "a@example.com", "email_verified": true}, to)
+		u, _ := url.Parse(to)
+		answer := sso.Response{State: u.Query().Get("state"), Code: "code"}
+		b.refused(authn.ErrProvider)(w.Returned(ctx, in, b.handle, answer))
+		b.refused(authn.ErrProvider)(w.Returned(ctx, in, b.handle, sso.Response{Code: "code"}))
+		mixed := answer
+		mixed.Issuer = "https://evil.example"
+		a.refused(authn.ErrProvider)(w.Returned(ctx, in, a.handle, mixed))
+		a.refused(authn.ErrProvider)(w.Returned(ctx, in, a.handle, answer)) // it was used up
+		to, err = w.Connect(ctx, in, a.handle, c.ID)
+		must(t, err)
+		_, err = w.connections.Update(ctx, w.System, c.ID, sso.Change{Apply: func(c *sso.Connection) error { c.Enabled = false; return nil }})
+		must(t, err)
+		u, _ = url.Parse(to)
+		a.refused(authn.ErrProvider)(w.Returned(ctx, in, a.handle, sso.Response{State: u.Query().Get("state"), Code: "code"}))
+	})
+}
+
+// TestT_D03_D10_AnOrganizationsProviderSpeaksForItsDomainsAlone has an administrator point his provider at others.
+func TestT_D03_D10_AnOrganizationsProviderSpeaksForItsDomainsAlone(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		p := newProvider(t)
+		a, b := w.Organization(t, directory.Organization{Name: "A"}), w.Organization(t, directory.Organization{Name: "B"})
+		c := w.connect(t, p, sso.Connection{Name: "idp", Organization: a.ID})
+		w.person(t, directory.User{Email: "admin@elsewhere.example"}, secret, a, b)
+		owned := w.person(t, directory.User{Email: "ada@a.example"}, secret, a, b)
+		_, err := w.Directory.AddDomain(ctx, w.System, directory.Domain{Organization: a.ID, Name: "a.example", Verified: true, Discovery: true})
+		must(t, err)
+		f := w.browse(t, authn.Start{Organization: a.ID})
+		f.did(f.through(p, c, map[string]any{"email": "admin@elsewhere.example", "email_verified": true})).at(authn.Prove)
+		f = w.browse(t, authn.Start{}).identify("ada@a.example")
+		if len(f.p.Connections) != 1 || f.p.Connections[0].ID != c.ID {
+			t.Errorf("discovery offers %+v", f.p.Connections)
+		}
+		f.did(f.through(p, c, map[string]any{"email": "ada@a.example", "email_verified": true})).at(authn.ConfirmLink)
+		got := f.did(w.AgreeLink(ctx, w.Realm.ID, f.handle, true)).finish()
+		if got.User != owned.ID || got.Organization != a.ID || got.Factors[0].Method != "sso" {
+			t.Errorf("%+v", got)
+		}
+		// What A's provider said opens A alone.
+		w.browse(t, authn.Start{Organization: b.ID, Session: &got}).at(authn.Prove)
+		if _, err := w.Connect(ctx, w.Realm.ID, w.browse(t, authn.Start{Organization: b.ID}).handle, c.ID); !errors.Is(err, sso.ErrConnectionNotFound) {
+			t.Errorf("B's people at A's provider: %v", err)
+		}
+	})
+}
