@@ -63,7 +63,7 @@ type Stranded struct {
 }
 
 // proofs are the kinds of object that prove who calls or let somebody in.
-var proofs = map[id.Kind]bool{id.Key: true, id.Application: true, id.Session: true, id.Invitation: true}
+var proofs = map[id.Kind]bool{id.Key: true, id.Application: true, id.Session: true, id.Grant: true, id.AccessToken: true, id.Invitation: true}
 
 // Dying is what of the counts lets somebody in today and will not any more.
 func (c Census) Dying() (dying []Count) {
