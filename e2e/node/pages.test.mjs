@@ -150,6 +150,8 @@ for (const [width, height] of [[390, 844], [1280, 800]]) {
         await b.submit();
         await page.waitForURL('**/account');
 
+        await b.go('/device');
+        await b.look('device');
         await b.go('/account/nothing');
         await b.look('not-found');
 

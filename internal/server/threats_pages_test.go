@@ -82,7 +82,7 @@ var pagePaths = []string{"/sign-in", "/sign-up", "/reset", "/reset?token=x", "/s
 var posts = []string{
 	"/sign-in/identify", "/sign-in/password", "/sign-in/code", "/sign-in/send", "/sign-in/method", "/sign-in/passkey", "/sign-in/link", "/sign-in/account", "/sign-in/organization",
 	"/sign-in/join", "/sign-in/confirm-link", "/sign-in/enrol", "/sign-in/totp", "/sign-in/new-password", "/sign-in/continue", "/sign-in/restart", "/sign-up", "/invitation", "/reset",
-	"/verify", "/sign-out", "/language", "/account/sessions/end", "/account/sessions/others", "/account/switch", "/account/passkeys",
+	"/verify", "/consent", "/device", "/device/decide", "/sign-out", "/language", "/account/sessions/end", "/account/sessions/others", "/account/switch", "/account/passkeys",
 	"/account/totp", "/account/totp/confirm", "/account/recovery-codes", "/account/factors/remove", "/account/password",
 }
 

@@ -40,6 +40,9 @@ func (v *visit) organization(text string) (i id.ID, slug string) {
 
 // signIn shows the step that the browser's flow has come to, or begins one.
 func (v *visit) signIn() error {
+	if request := v.query("request"); request != "" {
+		return v.requested(request)
+	}
 	start := authn.Start{Identifier: v.query("login_hint"), Invitation: v.query("invitation")}
 	start.Organization, start.Slug = v.organization(v.query("organization"))
 	if return_ := v.query("return"); return_ != "" {

@@ -17,6 +17,7 @@ import (
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/locale"
+	"guildhall/internal/oidc"
 	"guildhall/internal/session"
 )
 
@@ -30,6 +31,7 @@ type Vault interface {
 type Pages struct {
 	Authn       *authn.Service
 	Sessions    *session.Service
+	Provider    *oidc.Service
 	Credentials *credential.Service
 	Directory   *directory.Service
 	Vault       Vault
@@ -47,7 +49,7 @@ type Pages struct {
 
 // Prefixes are the paths that belong to the pages.
 func Prefixes() []string {
-	return []string{"/sign-in", "/sign-up", "/sign-out", "/invitation", "/reset", "/verify", "/account", "/language", "/assets"}
+	return []string{"/sign-in", "/sign-up", "/sign-out", "/invitation", "/reset", "/verify", "/account", "/device", "/consent", "/language", "/assets"}
 }
 
 // Handler serves the pages.
@@ -76,6 +78,10 @@ func (p *Pages) Handler() http.Handler {
 	on("POST /reset", (*visit).resetWith)
 	on("GET /verify", (*visit).verify)
 	on("POST /verify", (*visit).verifyWith)
+	on("POST /consent", (*visit).consent)
+	on("GET /device", (*visit).device)
+	on("POST /device", (*visit).deviceCode)
+	on("POST /device/decide", (*visit).deviceDecide)
 	on("GET /sign-out", (*visit).signOut)
 	on("POST /sign-out", (*visit).signOutNow)
 	on("POST /language", (*visit).language)

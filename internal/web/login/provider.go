@@ -1,13 +1,18 @@
 package login
 
 import (
+	"errors"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 
 	"guildhall/internal/access"
 	"guildhall/internal/authn"
 	"guildhall/internal/directory"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
+	"guildhall/internal/oidc"
 	"guildhall/internal/session"
 )
 
@@ -36,8 +41,83 @@ func (v *visit) maybe() (session.Session, error) {
 	return in, nil
 }
 
+// requested goes on with the request of an application, which led the browser here.
+func (v *visit) requested(handle string) error {
+	in, err := v.maybe()
+	if err != nil {
+		return err
+	}
+	n, err := v.Provider.Request(v.r.Context(), v.realm, handle, in)
+	if err != nil {
+		return err
+	}
+	if len(n.Locales) > 0 && v.cookie(v.cookieName(languageCookie)) == "" {
+		v.r.URL.RawQuery += "&ui_locales=" + url.QueryEscape(strings.Join(n.Locales, " "))
+		v.Lang = v.tongue()
+	}
+	switch {
+	case n.Login || in.ID == id.None:
+		return v.loginFor(handle, n)
+	case n.Selection:
+		return v.selection(handle, n, in)
+	case n.Consent:
+		return v.askConsent(handle, n, in)
+	}
+	return v.redirect("/oauth/resume?request=" + url.QueryEscape(handle))
+}
+
+func (v *visit) loginFor(handle string, n oidc.Interaction) error {
+	start := authn.Start{
+		Application: n.Client.ID, Request: handle, Organization: n.Organization, Invitation: n.Invitation, Identifier: n.LoginHint,
+	}
+	_, err := v.begin(start)
+	if errors.Is(err, authn.ErrInvitation) {
+		start.Invitation = ""
+		_, err = v.begin(start)
+	}
+	if err != nil {
+		return err
+	}
+	if n.ScreenHint == "signup" || slices.Contains(n.Prompt, "create") {
+		return v.redirect("/sign-up")
+	}
+	return v.redirect("/sign-in")
+}
+
+// selection asks in which organization somebody goes on who is signed in already.
+func (v *visit) selection(handle string, n oidc.Interaction, in session.Session) error {
+	person, err := v.person(in)
+	if err != nil {
+		return err
+	}
+	view := ChooseView{View: v.titled("choose_title"), Person: person.Email, Action: "/consent", Fields: [][2]string{{"request", handle}}}
+	for _, o := range n.Choices {
+		view.Organizations = append(view.Organizations, Action{Logo: initial(o.Title()), Label: o.Title(), Name: "organization", Value: id.For(v.realm, id.Organization).Base62(o.ID)})
+	}
+	if len(n.Choices) == 0 { // only the account is to be chosen: this one or another
+		return v.show(http.StatusOK, Confirm(ConfirmView{
+			View: v.titled("choose_account"), Icon: "passkey", Lead: v.t("choose_lead", "person", person.Email), Action: "/consent",
+			Fields: [][2]string{{"request", handle}, {"account", "same"}}, Yes: v.t("continue"), No: v.t("other_account"),
+		}))
+	}
+	return v.show(http.StatusOK, Choose(view))
+}
+
 func (v *visit) person(in session.Session) (directory.User, error) {
 	return v.Directory.User(v.r.Context(), access.System(v.realm), in.User)
+}
+
+func (v *visit) askConsent(handle string, n oidc.Interaction, in session.Session) error {
+	person, err := v.person(in)
+	if err != nil {
+		return err
+	}
+	if err := v.dressAs(n.Organization); err != nil {
+		return err
+	}
+	return v.show(http.StatusOK, Consent(ConsentView{
+		View: v.titled("consent_title"), Application: n.Client.Name, Person: person.Email, Scopes: v.scopes(n.Scopes), Request: handle,
+	}))
 }
 
 func (v *visit) dressAs(organization id.ID) error {
@@ -54,6 +134,112 @@ func (v *visit) dressAs(organization id.ID) error {
 	return err
 }
 
+func (v *visit) scopes(list []string) (said []string) {
+	for _, s := range list {
+		switch s {
+		case "openid", "profile", "email", "phone", "offline_access":
+			said = append(said, v.t("scope_"+s))
+		default:
+			said = append(said, v.t("scope_other", "scope", s))
+		}
+	}
+	return said
+}
+
+// consent takes what somebody who is signed in says to the request of an application.
+func (v *visit) consent() error {
+	in, err := v.signedIn()
+	if err != nil {
+		return err
+	}
+	handle, ctx := v.posted("request"), v.r.Context()
+	switch organization := v.posted("organization"); {
+	case v.posted("account") == "same" && v.posted("answer") != "yes":
+		n, err := v.Provider.Request(ctx, v.realm, handle, in)
+		if err != nil {
+			return err
+		}
+		return v.loginFor(handle, n)
+	case v.posted("account") == "same":
+		err = v.Provider.SelectAccount(ctx, v.realm, handle)
+	case organization != "":
+		i, ok := id.For(v.realm, id.Organization).ParseBase62(organization)
+		if !ok {
+			return errNothing
+		}
+		err = v.Provider.ChooseOrganization(ctx, v.realm, handle, in, i)
+	default:
+		err = v.Provider.Consent(ctx, v.realm, handle, in, v.posted("answer") == "yes")
+	}
+	if err != nil {
+		return err
+	}
+	return v.redirect("/oauth/resume?request=" + url.QueryEscape(handle))
+}
+
+// device asks for the code that a device shows (RFC 8628 section 3.3).
+func (v *visit) device() error {
+	switch v.query("done") {
+	case "yes":
+		return v.show(http.StatusOK, Message(MessageView{View: v.titled("device_done_title"), Kind: "good", Icon: "check", Lead: v.t("device_done")}))
+	case "no":
+		return v.show(http.StatusOK, Message(MessageView{View: v.titled("device_denied_title"), Icon: "device", Lead: v.t("device_denied")}))
+	}
+	if _, err := v.signedIn(); err != nil {
+		if fault.KindOf(err) == fault.Internal {
+			return err
+		}
+		return v.redirect("/sign-in?return=" + url.QueryEscape(v.r.URL.RequestURI()))
+	}
+	return v.show(http.StatusOK, Device(DeviceView{View: v.titled("device_title"), Code: v.query("user_code")}))
+}
+
+// deviceCode shows which application waits behind a code. The person compares the
+// code with the device before anything is allowed.
+func (v *visit) deviceCode() error {
+	in, err := v.signedIn()
+	if err != nil {
+		return err
+	}
+	if err := v.attempt(in); err != nil {
+		return err
+	}
+	code := strings.ToUpper(strings.TrimSpace(v.posted("user_code")))
+	n, err := v.Provider.Request(v.r.Context(), v.realm, code, in)
+	if err != nil || !n.Device {
+		if err != nil && fault.KindOf(err) == fault.Internal {
+			return err
+		}
+		view := v.titled("device_title")
+		view.Problem = v.t("problem_code")
+		return v.show(http.StatusUnprocessableEntity, Device(DeviceView{View: view, Code: code}))
+	}
+	return v.show(http.StatusOK, Device(DeviceView{View: v.titled("device_title"), Code: code, Application: n.Client.Name, Scopes: v.scopes(n.Scopes)}))
+}
+
+// attempt counts guesses at short codes by somebody who is signed in.
+func (v *visit) attempt(in session.Session) error {
+	if v.Authn.Guard == nil {
+		return nil
+	}
+	return v.Authn.Guard.Attempt(v.r.Context(), v.realm, authn.Attempt{Account: "device code by " + in.User.String(), Address: v.address()})
+}
+
+func (v *visit) deviceDecide() error {
+	in, err := v.signedIn()
+	if err != nil {
+		return err
+	}
+	if err := v.attempt(in); err != nil {
+		return err
+	}
+	yes := v.posted("answer") == "yes"
+	if err := v.Provider.Decide(v.r.Context(), v.realm, v.posted("user_code"), in, yes); err != nil {
+		return err
+	}
+	return v.redirect("/device?done=" + either(yes, "yes", "no"))
+}
+
 // signOut asks whether to sign out: a link of somebody else must not be enough.
 func (v *visit) signOut() error {
 	in, err := v.maybe()
@@ -66,8 +252,14 @@ func (v *visit) signOut() error {
 	if err := v.dressAs(in.Organization); err != nil {
 		return err
 	}
+	var fields [][2]string
+	for _, name := range []string{"client_id", "post_logout_redirect_uri", "state"} {
+		if value := v.query(name); value != "" {
+			fields = append(fields, [2]string{name, value})
+		}
+	}
 	return v.show(http.StatusOK, Confirm(ConfirmView{
-		View: v.titled("sign_out_title"), Icon: "out", Lead: v.t("sign_out_lead", "name", v.Name), Action: "/sign-out", Yes: v.t("sign_out"), No: v.t("stay"),
+		View: v.titled("sign_out_title"), Icon: "out", Lead: v.t("sign_out_lead", "name", v.Name), Action: "/sign-out", Fields: fields, Yes: v.t("sign_out"), No: v.t("stay"),
 	}))
 }
 
@@ -75,14 +267,17 @@ func (v *visit) signOutNow() error {
 	if v.posted("answer") == "no" {
 		return v.redirect("/account")
 	}
-	in, err := v.maybe()
-	if err == nil && in.ID != id.None {
-		err = v.Sessions.Revoke(v.r.Context(), actor(v.realm, in), in.ID)
-	}
-	if err != nil && fault.KindOf(err) != fault.NotFound {
+	cookie := v.cookie(session.CookieName(v.origin))
+	out, err := v.Provider.SignOut(v.r.Context(), oidc.Issuer{Realm: v.realm, Origin: v.origin, URL: v.origin}, oidc.SignOutRequest{
+		ClientID: v.posted("client_id"), Return: v.posted("post_logout_redirect_uri"), State: v.posted("state"), Cookie: cookie, Confirmed: true,
+	})
+	if err != nil {
 		return err
 	}
 	v.dropCookie(session.CookieName(v.origin))
 	v.dropCookie(v.cookieName(flowCookie))
+	if out.Return != "" {
+		return v.redirect(out.Return)
+	}
 	return v.redirect("/sign-out?done=1")
 }
