@@ -74,7 +74,6 @@ type reader struct {
 	hash    hash.Hash
 	chunks  int
 	chunk   []byte
-	bytes   int64
 }
 
 func (r *reader) all(from io.Reader) (m Manifest, err error) {

@@ -99,7 +99,7 @@ func newTwilio(u *url.URL, countries []string, p Poster) (*twilio, error) {
 		t.sender = [2]string{"From", "+" + strings.TrimLeft(query.Get("from"), " +")}
 	}
 	if account == "" || token == "" || t.sender[1] == "" {
-		return nil, errors.New("Twilio needs an account, a token, and from or messaging_service")
+		return nil, errors.New("the account at Twilio needs an account id, a token, and from or messaging_service")
 	}
 	scheme := "https"
 	if query.Get("plain") == "loopback" { // a stand-in on this machine

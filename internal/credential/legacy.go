@@ -15,7 +15,7 @@ import (
 	"strings"
 
 	"github.com/zitadel/passwap/verifier" // arch:allow the path of a library
-	"golang.org/x/crypto/md4"             //nolint:staticcheck // what is imported was made with it; the next sign-in replaces it
+	"golang.org/x/crypto/md4"             //lint:ignore SA1019 what is imported was made with it; the next sign-in replaces it
 	"golang.org/x/crypto/scrypt"
 )
 

@@ -229,7 +229,7 @@ func (s *Service) needOrganization(ctx context.Context, c Client, a *Authorizati
 		switch {
 		case err != nil || len(ours) > 0:
 			return nil, err
-		case a.Request.Invitation != "" && a.Answer.SignedIn == false:
+		case a.Request.Invitation != "" && !a.Answer.SignedIn:
 			return ErrLogin, nil
 		}
 		return nil, ErrDenied.Saying("the person is not a member of the organization")

@@ -44,12 +44,6 @@ func plainSession(realm id.ID, i id.ID) string {
 	return "ses_" + id.For(realm, id.Session).Base62(i)
 }
 
-func parsePlainSession(realm id.ID, s string) (id.ID, bool) {
-	rest, ok := strings.CutPrefix(s, "ses_")
-	i, good := id.For(realm, id.Session).ParseBase62(rest)
-	return i, ok && good
-}
-
 // subject spells whom tokens for an application are about.
 func (s *Service) subject(c Client, u directory.User) string {
 	if f := s.Shapes[c.Scheme].User; f != nil {

@@ -44,7 +44,7 @@ func (o Outcome) good() bool { return o.Code >= 200 && o.Code < 300 }
 func Settle(d *Delivery, w *Webhook, o Outcome, failures int64) (rest time.Duration) {
 	d.Attempts++
 	d.Code, d.Error = int64(o.Code), o.Error
-	d.Tries = append(d.Tries, Try{At: o.At, Took: o.Took, Code: o.Code, Error: o.Error})
+	d.Tries = append(d.Tries, Try(o))
 	d.Tries = d.Tries[max(0, len(d.Tries)-triesKept):]
 	if o.good() {
 		d.State, d.EndedAt = Delivered, o.At

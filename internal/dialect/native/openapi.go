@@ -216,6 +216,7 @@ var segments = map[string]string{
 	"identity":     "The id of a linked account.",
 	"connection":   "The id of an identity provider.",
 	"webhook":      "The id of a webhook.",
+	"application":  "The id of an application.",
 	"bulk":         "The id of a bulk deletion.",
 	"problem":      "The last part of the type of a problem.",
 }

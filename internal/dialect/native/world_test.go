@@ -56,6 +56,7 @@ func newWorld(t testing.TB) *world {
 	}
 	made("bulk", "/bulk-deletions?name_prefix=nobody", `{"fingerprint":"`+look.Fingerprint+`"}`)
 	made("connection", "/connections", `{"name":"idp","provider":"oidc","issuer":"https://idp.example","client_id":"c","organization":"{organization}"}`)
+	made("application", "/applications", `{"name":"Shop","organization":"{organization}","sign_in":{"kind":"web","redirect_uris":["https://shop.example/back"]}}`)
 	w.ids["factor"], w.ids["identity"] = spell(r.Realm.ID, id.Credential, 77), spell(r.Realm.ID, id.Identity, 77)
 	return w
 }
@@ -106,6 +107,7 @@ var bodies = map[string]string{
 	"signing_keys.rotate": `{"algorithm":"ES256","fresh":true}`, "signing_keys.set_schedule": `{"key_life_days":30}`,
 	"keys.create":     `{"name":"x","organization":"{organization}","permissions":["organization:read"]}`,
 	"webhooks.create": `{"url":"https://example.com/","organization":"{organization}"}`, "webhooks.update": `{"name":"x"}`, "webhooks.rotate_secret": `{}`,
+	"applications.create": `{"name":"x","organization":"{organization}","sign_in":{"kind":"web","redirect_uris":["https://x.example/back"]}}`, "applications.update": `{"name":"x"}`,
 	"webhooks.replay": `{"from":"2026-01-01T00:00:00Z"}`,
 }
 
