@@ -378,6 +378,11 @@ func (d *desk) backup(t *testing.T) string {
 	t.Helper()
 	data := t.TempDir()
 	raw(t, d, "VACUUM INTO $1", filepath.Join(data, store.FileName))
+	key, err := os.ReadFile(filepath.Join(d.Address, "master.key")) // kept apart from backups, and there when one is restored
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(data, "master.key"), string(key))
 	return data
 }
 

@@ -366,6 +366,10 @@ func TestT_C17_WhatWasRestoredLetsNobodyBackIn(t *testing.T) {
 		}
 		want := map[bool]int{true: http.StatusOK, false: http.StatusUnauthorized}[keys]
 		for dialect, c := range all {
+			want := want
+			if dialect == "auth0" { // this caller holds a token of before, which never comes back
+				want = http.StatusUnauthorized
+			}
 			if w := c.send("GET", probes[dialect], ""); w.Code != want {
 				t.Errorf("%s, keys asked for: %v: %s", dialect, keys, told(w))
 			}

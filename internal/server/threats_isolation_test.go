@@ -131,6 +131,28 @@ var publicRoutes = map[string]bool{
 	"stytch sessions.get_jwks": true,
 	"ssojet token.management":  true, "ssojet config.get": true,
 	"native openapi": true, "native problems.get": true, "native bootstrap": true,
+	// Whoever signs in has no credential yet, or a handle, a link or a session of their own instead of a key.
+	"native sign_in.begin": true, "native sign_in.continue": true, "native sign_in.options": true, "native sign_in.finish": true,
+	"native password.forgotten": true, "native password.replace": true, "native me.verify": true,
+	"native me.get": true, "native me.factors": true, "native me.remove_factor": true, "native me.begin_totp": true, "native me.confirm_totp": true,
+	"native me.recovery_codes": true, "native me.create_token": true, "native me.request_verification": true, "native me.unlink": true,
+	"native me.sign_out": true,
+}
+
+// TestT_A02_WhatIsOnesOwnNeedsASession asks for what belongs to a person without one.
+func TestT_A02_WhatIsOnesOwnNeedsASession(t *testing.T) {
+	at := newSite(t)
+	for _, op := range [][3]string{
+		{"GET", "/me", ""}, {"GET", "/me/factors", ""}, {"DELETE", "/me/factors/fac_1", ""}, {"POST", "/me/totp", ""},
+		{"POST", "/me/totp/confirm", `{"code":"000000"}`}, {"POST", "/me/recovery-codes", ""}, {"POST", "/me/tokens", `{"name":"x"}`},
+		{"POST", "/me/verification", ""}, {"DELETE", "/me/accounts/idn_1", ""}, {"DELETE", "/me/session", ""},
+	} {
+		for who, c := range map[string]caller{"nobody": at.nobody("native"), "a key": at.root(t, "native", at.here)} {
+			if w := c.send(op[0], "/guildhall/v1"+op[1], op[2]); w.Code != http.StatusUnauthorized && w.Code != http.StatusNotFound {
+				t.Errorf("%s %s as %s: %s", op[0], op[1], who, told(w))
+			}
+		}
+	}
 }
 
 // TestT_A04_PublicAnswersShowNothingOfOrganizations looks for everything that is
