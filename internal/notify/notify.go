@@ -56,6 +56,16 @@ func (k Kind) Channel() Channel {
 	return Mail
 }
 
+// Alert reports whether messages of the kind tell of something that was done by
+// whoever is signed in. Strangers cannot cause them, and they must not be missed.
+func (k Kind) Alert() bool {
+	switch k {
+	case PasswordChanged, FactorAdded, FactorRemoved, NewSignIn:
+		return true
+	}
+	return false
+}
+
 // Known reports whether there is such a kind.
 func (k Kind) Known() bool {
 	_, ok := fields[k]

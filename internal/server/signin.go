@@ -15,7 +15,7 @@ import (
 
 // openSignIn gives the ways in what they reach out with.
 func (s *Server) openSignIn() {
-	way := &outbound.Guard{Loopback: s.Dev}
+	way := s.out
 	s.SignIn.Post = notices{s.Notify, s.Guard}
 	s.SignIn.Guard = gate{s.Guard}
 	s.SignIn.Providers = &sso.Client{HTTP: way.Client(outbound.Limits{}), Now: time.Now}
@@ -29,11 +29,14 @@ type notices struct {
 	guard *guard.Service
 }
 
-// Queue queues a notice, unless its recipient or the organization had too many.
+// Queue queues a notice, unless it can be asked for by strangers and its recipient
+// or the organization had too many.
 func (p notices) Queue(ctx context.Context, realm id.ID, n authn.Notice) error {
 	kind := notify.Kind(n.Kind)
-	if err := p.guard.Send(ctx, realm, guard.Message{Channel: string(kind.Channel()), To: n.To, Organization: n.Organization}); err != nil {
-		return err
+	if !kind.Alert() {
+		if err := p.guard.Send(ctx, realm, guard.Message{Channel: string(kind.Channel()), To: n.To, Organization: n.Organization}); err != nil {
+			return err
+		}
 	}
 	return p.Service.Queue(ctx, notify.Message{
 		Realm: realm, Organization: n.Organization, User: n.User, Home: n.Home, Kind: kind, To: n.To, Name: n.Name, Locale: n.Locale, Data: n.Data,
