@@ -393,7 +393,7 @@ func email(name string) string { return name + "@example.test" }
 // testContext ends with the test, or before a hanging call holds up the whole run.
 func testContext(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

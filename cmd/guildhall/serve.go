@@ -28,9 +28,9 @@ type serveCommand struct {
 	MasterKeyKeep time.Duration  `help:"How long a master key that was replaced is kept, so that backups from before can be restored with their secrets. Until then they also hold those of organizations that were purged." default:"720h"`
 	RateLimit     int            `help:"Requests a second for one credential; 0 for no limit." default:"200"`
 	ClassLimit    map[string]int `name:"rate-limit-class" help:"The same for a class of routes of one API, such as auth0/token=20. May be given several times." placeholder:"API/CLASS=N"`
-	Captcha       string         `help:"Captcha service that suspicious clients are sent to instead of a puzzle of our own: turnstile, hcaptcha or recaptcha." enum:",turnstile,hcaptcha,recaptcha" default:"" placeholder:"SERVICE"`
-	CaptchaSite   string         `name:"captcha-site-key" help:"The site key that the captcha service gave." placeholder:"KEY"`
-	CaptchaSecret string         `help:"The secret that the captcha service gave; better in GUILDHALL_CAPTCHA_SECRET." placeholder:"SECRET"`
+	Captcha       string         `hidden:"" help:"Captcha service that suspicious clients are sent to instead of a puzzle of our own: turnstile, hcaptcha or recaptcha." enum:",turnstile,hcaptcha,recaptcha" default:"" placeholder:"SERVICE"`
+	CaptchaSite   string         `hidden:"" name:"captcha-site-key" help:"The site key that the captcha service gave." placeholder:"KEY"`
+	CaptchaSecret string         `hidden:"" help:"The secret that the captcha service gave; better in GUILDHALL_CAPTCHA_SECRET." placeholder:"SECRET"`
 	MaxBody       int64          `help:"Largest request body in bytes." default:"1048576"`
 	messageFlags
 }
