@@ -447,8 +447,8 @@ func TestEveryChangeLeavesItsEvent(t *testing.T) {
 				_, err := s.SetEntries(ctx, by, directory.Owner{Organization: o}, []directory.Entry{{Key: "a", Value: []byte("b")}})
 				return err
 			}},
-			{"user.deleted", func() error { _, err := s.DeleteUser(ctx, by, f.user.ID, erasure.Options{}); return err }},
-			{"organization.deleted", func() error { _, err := s.DeleteOrganization(ctx, by, o, erasure.Options{}); return err }},
+			{"user.deletion.requested user.deleted", func() error { _, err := s.DeleteUser(ctx, by, f.user.ID, erasure.Options{}); return err }},
+			{"organization.deletion.requested organization.deleted", func() error { _, err := s.DeleteOrganization(ctx, by, o, erasure.Options{}); return err }},
 			{"", func() error {
 				_, err := s.DeleteOrganization(ctx, by, o, erasure.Options{})
 				return errors.Join(nil, ignored(err))

@@ -132,6 +132,7 @@ func TestT_R03_AWebhookHearsItsOwnOrganizationOnly(t *testing.T) {
 		if names := strings.Join(types(got[1:]), " "); names != "webhook.created user.created member.added organization.updated hold.placed" {
 			t.Errorf("the realm is told of %s", names)
 		}
+		r.await(t, "/a", 1) // its own creation
 		r.quiet(t, "/a")
 		s.rename(t, a, "A 2")
 		if got := r.await(t, "/a", 2); !got[1].is("organization.updated") || !strings.Contains(got[1].body, native.Spell(s.Realm.ID, id.Organization, a.ID)) {
