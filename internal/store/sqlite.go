@@ -248,6 +248,19 @@ func (e *embedded) empty(db *sql.DB, tries int) error {
 	return errors.Join(err, failed)
 }
 
+// closeWriter waits for whoever writes: statements must not be taken away from
+// under rows that are being read. Who comes later is told that all is closed.
+func (e *embedded) closeWriter() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := e.gate.enter(ctx, false); err != nil {
+		return // better left open than broken; the process is about to end
+	}
+	defer e.gate.leave()
+	e.writer.close()
+	_ = e.conn.Close()
+}
+
 func (e *embedded) close() error {
 	if e.writer != nil {
 		close(e.stop)
@@ -257,8 +270,7 @@ func (e *embedded) close() error {
 		e.log.close()
 	}
 	if e.writer != nil {
-		e.writer.close()
-		_ = e.conn.Close()
+		e.closeWriter()
 	}
 	var first error
 	for _, db := range e.handles {
