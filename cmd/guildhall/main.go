@@ -39,6 +39,7 @@ type commands struct {
 	Unlock       unlockCommand       `cmd:"" help:"Lift the lock of an account that too many have guessed at."`
 	Realm        realmCommand        `cmd:"" help:"List realms, name them, say where they are reached and how deletions are by default."`
 	Organization organizationCommand `cmd:"" help:"Delete organizations, undo it, watch it, hold it back."`
+	Session      sessionCommand      `cmd:"" help:"List who is signed in, and sign them out."`
 	Webhook      webhookCommand      `cmd:"" help:"Have events sent to others, see what became of them, send them again."`
 	Export       exportCommand       `cmd:"" help:"Write an organization into an archive."`
 	Import       importCommand       `cmd:"" help:"Make an organization of an archive."`

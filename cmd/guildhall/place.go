@@ -104,6 +104,30 @@ func (w *place) organization(ctx context.Context, s string) (o directory.Organiz
 	return o, err
 }
 
+// user finds a user by id, e-mail address or user name. The same address can be that of
+// a user of the realm and of ones that organizations own.
+func (w *place) user(ctx context.Context, s string) (id.ID, error) {
+	if i, ok := w.id(id.User, s); ok {
+		u, err := w.Directory.User(ctx, w.by, i)
+		return u.ID, err
+	}
+	key := directory.Fold(s)
+	page, err := w.Directory.Users(ctx, w.by, query.Query{Where: []query.Condition{query.Any(query.Is("email_key", key), query.Is("username_key", key))}, Limit: 20})
+	switch {
+	case err != nil:
+		return id.None, err
+	case len(page.Items) == 0:
+		return id.None, fmt.Errorf("there is no user with the id, address or name %q", s)
+	case len(page.Items) == 1:
+		return page.Items[0].ID, nil
+	}
+	var found strings.Builder
+	for _, u := range page.Items {
+		fmt.Fprintf(&found, "\n  %s  of %s", w.spell(id.User, u.ID), w.spell(id.Organization, u.Home))
+	}
+	return id.None, fmt.Errorf("several users have the address or name %q; name one by its id:%s", s, found.String())
+}
+
 // gone finds an organization by slug or id that may be deleted already; those are
 // known by their id alone.
 func (w *place) gone(ctx context.Context, s string) (id.ID, error) {

@@ -221,10 +221,8 @@ func (s *Service) RevokeGrant(ctx context.Context, by access.Actor, i id.ID) err
 		if err != nil {
 			return err
 		}
-		if by.User == id.None || by.User != g.User {
-			if err := by.RequireSeen(access.SessionWrite, ErrGrant, owners(g.Organization, g.Home)...); err != nil {
-				return err
-			}
+		if err := mayEnd(by, g.User, ErrGrant, owners(g.Organization, g.Home)...); err != nil {
+			return err
 		}
 		return s.drop(ctx, tx, g, by.Subject, "grant.revoked")
 	})

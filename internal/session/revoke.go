@@ -7,6 +7,7 @@ import (
 	"guildhall/internal/access"
 	"guildhall/internal/directory"
 	"guildhall/internal/event"
+	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
 )
@@ -44,13 +45,23 @@ func (s *Service) Revoke(ctx context.Context, by access.Actor, i id.ID) error {
 		if err != nil {
 			return err
 		}
-		if by.User == id.None || by.User != found.User { // one's own needs no permission
-			if err := by.RequireSeen(access.SessionWrite, ErrNotFound, owners(found.Organization, found.Home)...); err != nil {
-				return err
-			}
+		if err := mayEnd(by, found.User, ErrNotFound, owners(found.Organization, found.Home)...); err != nil {
+			return err
 		}
 		return s.end(ctx, tx, by, found)
 	})
+}
+
+// mayEnd lets people end what is their own without any permission. Who has none at all
+// is told of what is others' that it does not exist.
+func mayEnd(by access.Actor, user id.ID, missing error, on ...id.ID) error {
+	switch {
+	case by.User != id.None && by.User == user:
+		return nil
+	case by.User != id.None && !by.CanSomewhere(access.SessionWrite):
+		return missing
+	}
+	return by.RequireSeen(access.SessionWrite, missing, on...)
 }
 
 func owners(all ...id.ID) (on []id.ID) {
@@ -124,6 +135,10 @@ func (s *Service) RevokeOf(ctx context.Context, by access.Actor, of Of) (n int, 
 		ended := 0
 		err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
 			ended = 0
+			whole, err := whoever(ctx, tx, by, of, own)
+			if err != nil {
+				return err
+			}
 			page, err := tx.Sessions().List(ctx, q)
 			if err != nil {
 				return err
@@ -134,13 +149,53 @@ func (s *Service) RevokeOf(ctx context.Context, by access.Actor, of Of) (n int, 
 				}
 				ended++
 			}
-			return s.signOut(ctx, tx, by, of, own)
+			return s.signOut(ctx, tx, by, of, whole)
 		})
 		n += ended
 		if err != nil || ended < query.MaxLimit {
 			return n, err
 		}
 	}
+}
+
+// whoever fails unless the user and the organization are there for the actor: a
+// stranger is told what is told of nobody. Whole says that the actor may end all that
+// was asked for, and not only what is in the organizations that it reaches.
+func whoever(ctx context.Context, tx Tx, by access.Actor, of Of, own bool) (whole bool, err error) {
+	if of.Organization != id.None && !own {
+		if _, err := tx.Organizations().Get(ctx, of.Organization); err != nil {
+			return false, err
+		}
+		if err := by.RequireSeen(access.SessionWrite, directory.ErrOrganizationNotFound, of.Organization); err != nil {
+			return false, err
+		}
+	}
+	switch {
+	case own && of.Organization != id.None:
+		return true, joined(ctx, tx, of.User, directory.ErrOrganizationNotFound, of.Organization)
+	case own:
+		return true, nil
+	case of.User == id.None:
+		return by.Can(access.SessionWrite, owners(of.Organization)...), nil
+	}
+	u, err := tx.Users().Get(ctx, of.User)
+	if err != nil {
+		return false, err
+	}
+	if by.Can(access.SessionWrite, owners(u.Home)...) {
+		return true, nil
+	}
+	_, on := by.Reach(access.SessionWrite)
+	return of.Organization != id.None, joined(ctx, tx, of.User, directory.ErrUserNotFound, on...)
+}
+
+// joined fails with missing unless a user is a member in one of the organizations.
+func joined(ctx context.Context, tx Tx, user id.ID, missing error, on ...id.ID) error {
+	_, err := tx.Members().Find(ctx, query.OneOf("organization_id", on), query.Is("user_id", user))
+	if fault.KindOf(err) == fault.NotFound && err != nil {
+		return missing
+	}
+	return err
 }
 
 func (of Of) where() (where []query.Condition) {
@@ -163,11 +218,8 @@ func (of Of) where() (where []query.Condition) {
 
 // signOut sets the moment before which nothing is signed in, where that says no
 // more than what was asked for.
-func (s *Service) signOut(ctx context.Context, tx Tx, by access.Actor, of Of, own bool) error {
-	if of.Application != id.None || of.DeviceHash != "" || of.Except != id.None {
-		return nil
-	}
-	if !own && !by.Can(access.SessionWrite, owners(of.Organization)...) {
+func (s *Service) signOut(ctx context.Context, tx Tx, by access.Actor, of Of, whole bool) error {
+	if !whole || of.Application != id.None || of.DeviceHash != "" || of.Except != id.None {
 		return nil
 	}
 	if err := tx.SignOut(ctx, of.Organization, of.User); err != nil {

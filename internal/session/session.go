@@ -36,7 +36,7 @@ type Session struct {
 	Origin       string // where its cookie lives; "" for one that is no cookie
 	Factors      []Factor
 	Device       string // what the device says it is
-	DeviceHash   string // what recognizes the device again, or ""
+	DeviceHash   string // the same for all sessions that came of one sign-in, or of one device that is known again
 	Address      string // where it was last seen
 	Idle         time.Duration
 	SeenAt       time.Time
@@ -83,6 +83,9 @@ type Finder interface {
 
 // Tx is what this package asks of a transaction on one realm.
 type Tx interface {
+	Organizations() query.Objects[directory.Organization]
+	Users() query.Objects[directory.User]
+	Members() query.Objects[directory.Member]
 	Sessions() query.Objects[Session]
 	Grants() query.Objects[Grant]
 	Accesses() query.Objects[Access]
@@ -164,6 +167,9 @@ func (s *Service) Begin(ctx context.Context, tx Tx, n New) (Session, string, err
 		Idle: or(n.Idle, DefaultIdle), SeenAt: now, ExpiresAt: now.Add(or(n.Life, DefaultLife)), Custom: n.Custom,
 	}
 	made.IdleUntil = earlier(now.Add(made.Idle), made.ExpiresAt)
+	if made.DeviceHash == "" {
+		made.DeviceHash = hash("device " + secret)
+	}
 	if err := tx.Sessions().Insert(ctx, &made); err != nil {
 		return made, "", err
 	}

@@ -28,6 +28,7 @@ var prefixes = map[id.Kind]string{
 	id.Credential: "fac_",
 	id.Connection: "con_",
 	id.Identity:   "idn_",
+	id.Session:    "ses_",
 }
 
 // spell gives the form of i on this wire. Realms are spelled without a realm,

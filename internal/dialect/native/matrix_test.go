@@ -98,7 +98,7 @@ func (w *world) unknown(realm id.ID) *world {
 	of := &world{rig: w.rig, api: w.api, handler: w.handler, ids: map[string]string{"problem": "not_found"}}
 	for name, kind := range map[string]id.Kind{
 		"realm": id.Realm, "organization": id.Organization, "user": id.User, "member": id.Member, "role": id.Role,
-		"invitation": id.Invitation, "domain": id.Domain, "key": id.Key, "deletion": id.Deletion, "hold": id.Hold,
+		"invitation": id.Invitation, "domain": id.Domain, "key": id.Key, "deletion": id.Deletion, "hold": id.Hold, "session": id.Session,
 	} {
 		of.ids[name] = spell(realm, kind, id.ID(424242<<20))
 	}
@@ -212,7 +212,7 @@ func TestWhatIsDeletedIsGoneForEveryOperation(t *testing.T) {
 	}
 }
 
-func mustParse(t *testing.T, w *world, name string, kind id.Kind) id.ID {
+func mustParse(t testing.TB, w *world, name string, kind id.Kind) id.ID {
 	t.Helper()
 	i := parse(w.rig.Realm.ID, kind, w.ids[name])
 	if i == nowhere {

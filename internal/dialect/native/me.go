@@ -247,10 +247,7 @@ func (a *API) me(c edge.Call, s session.Session, _ struct{}) (meShown, error) {
 	linked, err := a.Connections.Identities(c.Context(), c.Actor, s.User)
 	out := meShown{
 		User: spell(c.Actor.Realm, id.User, s.User), Organization: spellOrNull(c.Actor.Realm, id.Organization, s.Organization),
-		Factors: []meFactor{}, Accounts: []meIdentity{}, ExpiresAt: moment(s.ExpiresAt),
-	}
-	for _, f := range s.Factors {
-		out.Factors = append(out.Factors, meFactor{f.Method, moment(f.At)})
+		Factors: showProofs(s.Factors), Accounts: []meIdentity{}, ExpiresAt: moment(s.ExpiresAt),
 	}
 	for _, i := range linked {
 		out.Accounts = append(out.Accounts, meIdentity{spell(c.Actor.Realm, id.Identity, i.ID), i.Issuer, i.Email})

@@ -91,7 +91,7 @@ func (a *API) operations() []operation {
 		a.webhookOperations(),
 		a.signingOperations(), a.lockoutOperations(), a.documentOperations(), a.bootstrapOperations(),
 	)
-	all = append(all, slices.Concat(a.signInOperations(), a.rulesOperations(), a.factorOperations(), a.meOperations(), a.connectionOperations())...)
+	all = append(all, slices.Concat(a.signInOperations(), a.rulesOperations(), a.factorOperations(), a.meOperations(), a.mySessionOperations(), a.sessionOperations(), a.connectionOperations())...)
 	if a.Messages != nil {
 		all = append(all, a.messageOperations()...)
 	}

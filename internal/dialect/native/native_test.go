@@ -68,7 +68,7 @@ func TestExchanges(t *testing.T) {
 			"realm":     spell(id.None, id.Realm, r.Realm.ID),
 			"other":     spell(id.None, id.Realm, other.ID),
 		}
-		if strings.HasSuffix(t.Name(), "signin") {
+		if strings.HasSuffix(t.Name(), "signin") || strings.HasSuffix(t.Name(), "sessions") {
 			maps.Copy(vars, signedIn(t, r))
 		}
 		return &described{Handler: r.Handler(a), api: a, t: t}, vars

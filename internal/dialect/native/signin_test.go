@@ -65,7 +65,14 @@ func signedIn(t *testing.T, r *dialecttest.Rig) map[string]string {
 	eve, eves := person(directory.User{Email: "eve@example.com"})
 	check(r.SignIn.RequestVerification(ctx, r.System, eve.ID, ""))
 	r.SignIn.Wait()
-	_, out["unverified"] = person(directory.User{Email: "mallory@example.com"})
+	mallory, unverified := person(directory.User{Email: "mallory@example.com"})
+	out["unverified"] = unverified
+	out["bob"], out["eve"] = spell(r.Realm.ID, id.User, bob.ID), spell(r.Realm.ID, id.User, eve.ID)
+	for of, into := range map[string]id.ID{"bobs": bob.ID, "last": mallory.ID} {
+		own, err := r.Sessions.Own(ctx, r.Realm.ID, into)
+		check(err)
+		out[of] = spell(r.Realm.ID, id.Session, own[0].ID)
+	}
 	out["fresh"], out["verify"], out["reset"] = eves, mail.links["verify_email"], mail.links["password_reset"]
 
 	c, err := r.Connections.Create(ctx, r.System, sso.Connection{Name: "linked", Provider: sso.Google, ClientID: "c"}, "")

@@ -9,6 +9,7 @@ import (
 	"guildhall/internal/dialect/dialecttest"
 	"guildhall/internal/id"
 	"guildhall/internal/realm"
+	"guildhall/internal/session"
 )
 
 // A world is a realm with one object of every kind in an organization of its own.
@@ -57,6 +58,13 @@ func newWorld(t testing.TB) *world {
 	made("bulk", "/bulk-deletions?name_prefix=nobody", `{"fingerprint":"`+look.Fingerprint+`"}`)
 	made("connection", "/connections", `{"name":"idp","provider":"oidc","issuer":"https://idp.example","client_id":"c","organization":"{organization}"}`)
 	made("application", "/applications", `{"name":"Shop","organization":"{organization}","sign_in":{"kind":"web","redirect_uris":["https://shop.example/back"]}}`)
+	for _, device := range []string{"another", "Firefox"} {
+		began, _, err := r.Sessions.Start(t.Context(), r.Realm.ID, session.New{User: mustParse(t, w, "user", id.User), Organization: mustParse(t, w, "organization", id.Organization), Device: device})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.ids["session"] = spell(r.Realm.ID, id.Session, began.ID)
+	}
 	w.ids["factor"], w.ids["identity"] = spell(r.Realm.ID, id.Credential, 77), spell(r.Realm.ID, id.Identity, 77)
 	return w
 }
@@ -76,7 +84,7 @@ func (w *world) dump(t *testing.T) string {
 	for _, path := range []string{
 		"/organizations", "/users", "/roles", "/deletions", "/holds", "/keys?organization={organization}", "/webhooks", "/organizations/{organization}/members",
 		"/organizations/{organization}/invitations", "/organizations/{organization}/domains", "/organizations/{organization}/members/{user}/roles",
-		"/users/{user}/roles", "/realms/current",
+		"/users/{user}/roles", "/realms/current", "/sessions",
 	} {
 		got := send(w.handler, "GET", prefix+w.fill(path), "", "Authorization", w.key)
 		if got.Code != http.StatusOK {
@@ -93,6 +101,7 @@ var bodies = map[string]string{
 	"realms.update": `{"name":"x"}`, "realms.create": `{"name":"x"}`, "realms.create_key": `{"name":"x","permissions":["*"]}`,
 	"users.create": `{"email":"x@example.com","organization":"{organization}"}`, "users.update": `{"name":"x"}`, "users.set_password": `{"password":"x"}`,
 	"users.request_deletion": `{}`, "bulk_deletions.request": `{"fingerprint":"x"}`, "deletions.restore": `{}`, "holds.place": `{"organization":"{organization}","reason":"x"}`,
+	"sessions.revoke_all": `{"user":"{user}"}`, "me.revoke_sessions": `{}`,
 	"users.set_roles": `{"roles":[]}`, "users.add_roles": `{"roles":[]}`,
 	"members.add": `{"user":"{user}"}`, "members.update": `{"state":"pending"}`, "members.set_roles": `{"roles":[]}`, "members.add_roles": `{"roles":["{role}"]}`,
 	"roles.create": `{"key":"x","organization":"{organization}"}`, "roles.update": `{"name":"x"}`,
