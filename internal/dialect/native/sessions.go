@@ -79,7 +79,9 @@ func (a *API) sessionOperations() []operation {
 		{
 			name: "sessions.revoke", method: http.MethodDelete, path: "/sessions/{session}", permission: access.SessionWrite,
 			summary: "End a session", notes: "Tokens that do not outlive it end with it, and applications that asked for it are told.",
-			handling: does(func(c edge.Call) error { return a.Sessions.Revoke(c.Context(), c.Actor, object(c, "session", id.Session)) }),
+			handling: does(func(c edge.Call) error {
+				return a.Sessions.Revoke(c.Context(), c.Actor, object(c, "session", id.Session))
+			}),
 		},
 		{
 			name: "sessions.revoke_all", method: http.MethodPost, path: "/sessions/revocation", permission: access.SessionWrite,
