@@ -125,6 +125,13 @@ func (s *Service) RevokeOf(ctx context.Context, by access.Actor, of Of) (n int, 
 	if !own && !by.CanSomewhere(access.SessionWrite) {
 		return 0, access.ErrPermissionMissing.With(access.SessionWrite)
 	}
+	whole := false
+	if err := s.Directory.View(ctx, by.Realm, func(tx directory.Tx) error {
+		whole, err = whoever(ctx, tx, by, of, own)
+		return err
+	}); err != nil {
+		return 0, err
+	}
 	q := query.Query{Where: where, Limit: query.MaxLimit}
 	if !own {
 		if q, err = s.reached(by, access.SessionWrite, q); err != nil {
@@ -135,10 +142,6 @@ func (s *Service) RevokeOf(ctx context.Context, by access.Actor, of Of) (n int, 
 		ended := 0
 		err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
 			ended = 0
-			whole, err := whoever(ctx, tx, by, of, own)
-			if err != nil {
-				return err
-			}
 			page, err := tx.Sessions().List(ctx, q)
 			if err != nil {
 				return err
@@ -161,7 +164,7 @@ func (s *Service) RevokeOf(ctx context.Context, by access.Actor, of Of) (n int, 
 // whoever fails unless the user and the organization are there for the actor: a
 // stranger is told what is told of nobody. Whole says that the actor may end all that
 // was asked for, and not only what is in the organizations that it reaches.
-func whoever(ctx context.Context, tx Tx, by access.Actor, of Of, own bool) (whole bool, err error) {
+func whoever(ctx context.Context, tx directory.Tx, by access.Actor, of Of, own bool) (whole bool, err error) {
 	if of.Organization != id.None && !own {
 		if _, err := tx.Organizations().Get(ctx, of.Organization); err != nil {
 			return false, err
@@ -190,7 +193,7 @@ func whoever(ctx context.Context, tx Tx, by access.Actor, of Of, own bool) (whol
 }
 
 // joined fails with missing unless a user is a member in one of the organizations.
-func joined(ctx context.Context, tx Tx, user id.ID, missing error, on ...id.ID) error {
+func joined(ctx context.Context, tx directory.Tx, user id.ID, missing error, on ...id.ID) error {
 	_, err := tx.Members().Find(ctx, query.OneOf("organization_id", on), query.Is("user_id", user))
 	if fault.KindOf(err) == fault.NotFound && err != nil {
 		return missing

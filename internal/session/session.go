@@ -83,9 +83,6 @@ type Finder interface {
 
 // Tx is what this package asks of a transaction on one realm.
 type Tx interface {
-	Organizations() query.Objects[directory.Organization]
-	Users() query.Objects[directory.User]
-	Members() query.Objects[directory.Member]
 	Sessions() query.Objects[Session]
 	Grants() query.Objects[Grant]
 	Accesses() query.Objects[Access]
@@ -113,9 +110,10 @@ type Store interface {
 
 // A Service performs the operations of this package.
 type Service struct {
-	Store  Store
-	Finder Finder
-	Now    func() time.Time
+	Store     Store
+	Finder    Finder
+	Directory directory.Store // who and what sessions are of
+	Now       func() time.Time
 	// Key derives successors of refresh tokens. It is the same on every node and
 	// useless without the token that is succeeded.
 	Key []byte
