@@ -75,7 +75,8 @@ func (r *raw) attach(data string) error {
 			statements = append(statements, fmt.Sprintf("ATTACH '%s' AS %s", file, name))
 		}
 		for _, name := range []string{"cascading", "batched"} {
-			statements = append(statements, "PRAGMA "+name+".journal_mode = WAL", "PRAGMA "+name+".synchronous = FULL", "PRAGMA "+name+".cache_size = -16384")
+			statements = append(statements, "PRAGMA "+name+".journal_mode = WAL", "PRAGMA "+name+".synchronous = FULL",
+				"PRAGMA "+name+".secure_delete = 1", "PRAGMA "+name+".cache_size = -16384")
 		}
 	}
 	for _, s := range statements {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -74,50 +73,49 @@ func (s *server) steady(organization string, done func() bool) (t traffic, err e
 	return t, err
 }
 
-// foreground lets others work before, during and after purges.
+// least is how long purges have to go on for percentiles beside them to mean something.
+const least = time.Second
+
+// foreground lets others work before, during and after purges: of one organization,
+// or of several after one another where one is gone too soon.
 func (b *bench) foreground(s *server, r *sizeReport) error {
-	for range b.repetitions(r.members) {
+	for cycle, count := 0, 1; cycle < b.repetitions(r.members); {
 		read, err := s.seed(b.binary, 1, 5)
 		if err != nil {
 			return err
 		}
-		large, err := s.seed(b.binary, 1, r.members)
+		large, err := s.seed(b.binary, count, r.members)
 		if err != nil {
 			return err
 		}
 		time.Sleep(time.Second) // until the log of the seed has been moved
-		if err := b.beside(s, large[0], read[0], &r.foreground); err != nil {
+		all, from, to, err := b.beside(s, large, read[0])
+		if err != nil {
 			return err
 		}
+		if to-from < least && count < 16 {
+			count *= 2
+			continue
+		}
+		r.foreground.add(all, from, to)
+		cycle++
 	}
 	return nil
 }
 
-// beside deletes one organization while another is read.
-func (b *bench) beside(s *server, large, read string, r *foregroundReport) error {
-	var purge sync.WaitGroup
+// beside deletes organizations while another is read, and says from when to when.
+func (b *bench) beside(s *server, large []string, read string) (all traffic, from, to time.Duration, err error) {
 	var failed error
-	var from, to time.Duration
-	start := time.Now()
-	purge.Go(func() {
+	start, over := time.Now(), make(chan struct{})
+	go func() {
+		defer close(over)
 		time.Sleep(b.calm)
 		from = time.Since(start)
-		var deletion string
-		if deletion, failed = s.delete(large); failed != nil {
-			return
-		}
-		for done := s.purged(deletion); !done(); {
-			time.Sleep(20 * time.Millisecond)
-		}
+		failed = s.end(large)
 		to = time.Since(start)
 		time.Sleep(b.calm / 2)
-	})
-	over := make(chan struct{})
-	go func() {
-		purge.Wait()
-		close(over)
 	}()
-	all, err := s.steady(read, func() bool {
+	all, err = s.steady(read, func() bool {
 		select {
 		case <-over:
 			return true
@@ -125,13 +123,24 @@ func (b *bench) beside(s *server, large, read string, r *foregroundReport) error
 			return false
 		}
 	})
-	if err := errors.Join(err, failed); err != nil {
-		return err
+	return all, from, to, errors.Join(err, failed)
+}
+
+// end deletes organizations and waits until the last one is purged.
+func (s *server) end(organizations []string) error {
+	var over []func() bool
+	for _, o := range organizations {
+		deletion, err := s.delete(o)
+		if err != nil {
+			return err
+		}
+		over = append(over, s.purged(deletion))
 	}
-	if to-from < time.Second {
-		return fmt.Errorf("the purge ended within %s: too short to measure", to-from)
+	for _, done := range over {
+		for !done() {
+			time.Sleep(20 * time.Millisecond)
+		}
 	}
-	r.add(all, from, to)
 	return nil
 }
 

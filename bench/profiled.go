@@ -73,7 +73,7 @@ func (b *bench) profilePurge(s *server) error {
 		return err
 	}
 	return b.profile(s, "purge", func() error {
-		_, err := b.end(s, large[0], &sizeReport{})
+		_, err := b.end(s, large[0], &sizeReport{}, false)
 		return err
 	})
 }

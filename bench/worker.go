@@ -47,7 +47,7 @@ type worker struct {
 func (e engine) startWorker() (*worker, error) {
 	address := e.database
 	if address == "" { // opened as the server opens its own for writing
-		pragmas := url.Values{"_pragma": {"busy_timeout(15000)", "journal_mode(WAL)", "foreign_keys(1)", "synchronous(FULL)", "cache_size(-16384)"}}
+		pragmas := url.Values{"_pragma": {"busy_timeout(15000)", "journal_mode(WAL)", "foreign_keys(1)", "synchronous(FULL)", "secure_delete(1)", "cache_size(-16384)"}}
 		address = "file:" + filepath.Join(e.data(), "guildhall.db") + "?" + pragmas.Encode()
 	}
 	p, err := self("worker", e.name, address)

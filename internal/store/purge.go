@@ -42,7 +42,7 @@ func (p Purger) Pace() (batch, aside time.Duration) {
 	case p.DB.embedded == nil:
 		return 50 * time.Millisecond, 0
 	case p.DB.embedded.gate.quiet(time.Second):
-		return 10 * time.Millisecond, 0
+		return 20 * time.Millisecond, 0
 	}
 	return time.Millisecond, 2 * time.Millisecond
 }
