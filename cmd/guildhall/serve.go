@@ -28,9 +28,10 @@ type serveCommand struct {
 	MasterKeyKeep time.Duration  `help:"How long a master key that was replaced is kept, so that backups from before can be restored with their secrets. Until then they also hold those of organizations that were purged." default:"720h"`
 	RateLimit     int            `help:"Requests a second for one credential; 0 for no limit." default:"200"`
 	ClassLimit    map[string]int `name:"rate-limit-class" help:"The same for a class of routes of one API, such as auth0/token=20. May be given several times." placeholder:"API/CLASS=N"`
-	Captcha       string         `hidden:"" help:"Captcha service that suspicious clients are sent to instead of a puzzle of our own: turnstile, hcaptcha or recaptcha." enum:",turnstile,hcaptcha,recaptcha" default:"" placeholder:"SERVICE"`
-	CaptchaSite   string         `hidden:"" name:"captcha-site-key" help:"The site key that the captcha service gave." placeholder:"KEY"`
-	CaptchaSecret string         `hidden:"" help:"The secret that the captcha service gave; better in GUILDHALL_CAPTCHA_SECRET." placeholder:"SECRET"`
+	Captcha       string         `help:"Captcha service that suspicious clients are sent to instead of a puzzle of our own: turnstile, hcaptcha or recaptcha." enum:",turnstile,hcaptcha,recaptcha" default:"" placeholder:"SERVICE"`
+	CaptchaSite   string         `name:"captcha-site-key" help:"The site key that the captcha service gave." placeholder:"KEY"`
+	CaptchaSecret string         `help:"The secret that the captcha service gave; better in GUILDHALL_CAPTCHA_SECRET." placeholder:"SECRET"`
+	CaptchaURL    string         `name:"captcha-url" help:"Where the captcha service verifies answers, if not at its public address." placeholder:"URL"`
 	MaxBody       int64          `help:"Largest request body in bytes." default:"1048576"`
 	messageFlags
 }
@@ -67,7 +68,7 @@ func (c *serveCommand) config(p *program) (server.Config, error) {
 	cfg := server.Config{
 		Data: c.Data, Database: c.Database, Master: c.sources(), MasterKeep: c.MasterKeyKeep, Migrate: c.Migrate, Fast: c.Fast, Listen: c.Listen, ListenTLS: c.ListenTLS,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, MetricsListen: c.MetricsListen, PublicURLs: c.PublicURL, Dev: c.Dev,
-		RateLimit: c.RateLimit, ClassLimits: c.ClassLimit, Captcha: server.CaptchaConfig{Service: c.Captcha, SiteKey: c.CaptchaSite, Secret: c.CaptchaSecret}, MaxBody: c.MaxBody, Messages: c.messages(), Log: c.logger(p.Err), Version: version,
+		RateLimit: c.RateLimit, ClassLimits: c.ClassLimit, Captcha: server.CaptchaConfig{Service: c.Captcha, SiteKey: c.CaptchaSite, Secret: c.CaptchaSecret, URL: c.CaptchaURL}, MaxBody: c.MaxBody, Messages: c.messages(), Log: c.logger(p.Err), Version: version,
 		Print: func(format string, args ...any) { fmt.Fprintf(p.Out, format, args...) },
 	}
 	if c.Dev {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"guildhall/internal/guard"
+	"guildhall/internal/server"
 )
 
 type unlockCommand struct {
@@ -26,11 +27,12 @@ func (c *unlockCommand) Run(p *program) error {
 	if w.Guard.Key, err = w.db.Secret(p.Context, guard.Secret); err != nil {
 		return err
 	}
-	guesses, locked, err := w.Guard.Standing(p.Context, w.by, c.Account)
+	locks := server.Lockouts{Guard: w.Guard, SignIn: w.SignIn}
+	guesses, locked, err := locks.Standing(p.Context, w.by, c.Account)
 	if err != nil {
 		return err
 	}
-	if err := w.Guard.Clear(p.Context, w.by, c.Account); err != nil {
+	if err := locks.Clear(p.Context, w.by, c.Account); err != nil {
 		return err
 	}
 	if locked.IsZero() {

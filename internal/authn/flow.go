@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"guildhall/internal/directory"
+	"guildhall/internal/guard"
 	"guildhall/internal/id"
 	"guildhall/internal/sso"
 )
@@ -56,8 +57,9 @@ type Progress struct {
 	Provider      string   // of ConfirmLink and SignUp: where the account comes from
 	Person        *Person  // only behind a proof
 	Application   id.ID
-	Request       string // of the OpenID provider, as it was given to Begin
-	Reset         bool   // a forgotten password can be replaced
+	Request       string        // of the OpenID provider, as it was given to Begin
+	Reset         bool          // a forgotten password can be replaced
+	Work          *guard.Puzzle // asked for before a password is guessed or an account made; see Service.Work
 	ExpiresAt     time.Time
 }
 
@@ -105,6 +107,8 @@ type State struct {
 	Sent        int     `json:"sent,omitempty"`    // codes and links so far
 	Session     id.ID   `json:"session,omitempty"` // the one it goes on from
 	Change      bool    `json:"change,omitempty"`  // the password must be changed
+	Worked      bool    `json:"worked,omitempty"`  // enough for one guess at a password
+	Right       int     `json:"right,omitempty"`   // guesses that were counted and right
 }
 
 // A Proof is one factor that was proven.

@@ -72,19 +72,27 @@ func (s *Service) at(ctx context.Context, tx Tx, f *flow, m Method) (Progress, e
 func (s *Service) Password(ctx context.Context, in id.ID, handle, plain string) (Progress, error) {
 	var u directory.User
 	var a Attempt
+	var at *flow
 	if err := s.look(ctx, in, handle, func(tx Tx, f *flow) (err error) {
 		if _, err := s.at(ctx, tx, f, ByPassword); err != nil {
 			return err
 		}
-		a = Attempt{Account: directory.Fold(f.Identifier), Address: f.Address}
-		if u, err = s.named(ctx, tx, f); err == nil && f.User != id.None && u.ID != f.User {
+		if u, err = s.named(ctx, tx, f); err != nil {
+			return err
+		}
+		if f.User != id.None && u.ID != f.User {
 			u = directory.User{}
 		}
+		at = f
+		a, err = s.attempt(ctx, tx, f)
 		return err
 	}); err != nil {
 		return Progress{}, err
 	}
 	if s.Guard != nil {
+		if err := s.worked(ctx, at, a); err != nil {
+			return Progress{}, err
+		}
 		if err := s.Guard.Attempt(ctx, in, a); err != nil {
 			return Progress{}, err
 		}
@@ -93,22 +101,19 @@ func (s *Service) Password(ctx context.Context, in id.ID, handle, plain string) 
 	if err != nil {
 		return Progress{}, err
 	}
-	p, err := s.act(ctx, in, handle, func(tx Tx, f *flow) error {
+	return s.act(ctx, in, handle, func(tx Tx, f *flow) error {
 		if !ok {
 			f.refuse = ErrProof
 			return nil
 		}
-		if directory.Fold(f.Identifier) != a.Account { // somebody else was named meanwhile
+		if f.Identifier != at.Identifier { // somebody else was named meanwhile
 			return ErrStep
 		}
 		f.User, f.Home, f.Change = u.ID, u.Home, change
+		f.Right++
 		f.prove(Proof{Method: ByPassword, At: s.Now()})
 		return nil
 	})
-	if err == nil && s.Guard != nil {
-		err = s.Guard.Succeeded(ctx, in, a)
-	}
-	return p, err
 }
 
 // prove notes a proof, in the place of an earlier one by the same method.
@@ -183,7 +188,7 @@ func (s *Service) send(ctx context.Context, tx Tx, f *flow, m Method, to string)
 	if err != nil || !wanted || sent >= mostAnHour {
 		return err
 	}
-	n := Notice{Kind: "code", Organization: f.Organization, User: u.ID, Home: u.Home, To: to, Name: u.Name, Locale: firstOf(u.Language, f.Locale),
+	n := Notice{Kind: "code", Organization: f.Organization, User: u.ID, Home: u.Home, To: to, Name: u.Name, Locale: firstOf(u.Language, f.Locale), Asked: f.Address,
 		Data: map[string]string{"code": code, "minutes": minutes(codeLife)}}
 	switch m {
 	case ByLink:
@@ -232,6 +237,9 @@ func (s *Service) Code(ctx context.Context, in id.ID, handle, code string) (Prog
 		}
 		return r
 	}, code)
+	if err := s.guess(ctx, in, handle); err != nil {
+		return Progress{}, err
+	}
 	return s.act(ctx, in, handle, func(tx Tx, f *flow) error {
 		page, err := tx.Challenges().List(ctx, query.Query{Where: []query.Condition{query.Is("flow", f.ID), query.OneOf("kind", codeKinds)}, Desc: true, Limit: 1})
 		if err != nil {
@@ -261,6 +269,9 @@ func (s *Service) Code(ctx context.Context, in id.ID, handle, code string) (Prog
 // and from no other: whoever else opens the link, a scanner of mail or a person on
 // another device, gets nowhere with it.
 func (s *Service) Link(ctx context.Context, in id.ID, handle, secret string) (Progress, error) {
+	if err := s.guess(ctx, in, handle); err != nil {
+		return Progress{}, err
+	}
 	return s.act(ctx, in, handle, func(tx Tx, f *flow) error {
 		c, err := s.take(ctx, tx, LinkChallenge, secret)
 		if errors.Is(err, ErrChallengeNotFound) || err == nil && (c.Flow != f.ID || c.Attempts >= mostGuesses) {
@@ -301,6 +312,7 @@ func (s *Service) received(ctx context.Context, tx Tx, f *flow, c Challenge) err
 		}
 		f.User, f.Home = u.ID, u.Home
 	}
+	f.Right++
 	f.prove(proof)
 	return nil
 }
@@ -365,6 +377,9 @@ func (s *Service) spend(ctx context.Context, in id.ID, handle string, kind Chall
 
 // Passkey takes a browser's answer to PasskeyOptions.
 func (s *Service) Passkey(ctx context.Context, in id.ID, handle string, answer []byte) (Progress, error) {
+	if err := s.guess(ctx, in, handle); err != nil {
+		return Progress{}, err
+	}
 	ceremony, f, err := s.spend(ctx, in, handle, KeyChallenge, func(tx Tx, f *flow) error {
 		_, err := s.at(ctx, tx, f, ByPasskey)
 		return err
@@ -384,6 +399,7 @@ func (s *Service) Passkey(ctx context.Context, in id.ID, handle string, answer [
 			return ErrStep
 		}
 		f.User, f.Home = u.ID, u.Home
+		f.Right++
 		f.prove(Proof{Method: ByPasskey, At: s.Now(), Strong: true})
 		return nil
 	})
@@ -411,6 +427,9 @@ func (s *Service) second(ctx context.Context, in id.ID, handle string, m Method,
 	}); err != nil {
 		return Progress{}, err
 	}
+	if err := s.guess(ctx, in, handle); err != nil {
+		return Progress{}, err
+	}
 	if err := check(user); err != nil {
 		if errors.Is(err, credential.ErrCode) {
 			err = ErrProof
@@ -421,6 +440,7 @@ func (s *Service) second(ctx context.Context, in id.ID, handle string, m Method,
 		if f.User != user {
 			return ErrStep
 		}
+		f.Right++
 		f.prove(Proof{Method: m, At: s.Now(), Second: true})
 		return nil
 	})

@@ -22,6 +22,8 @@ type Forgotten struct {
 	Organization id.ID // through which they want to sign in, or none
 	Origin       string
 	Locale       string
+	Address      string // of the client that asks
+	Work         string // its proof of work, if one is asked for; see ResetWork
 }
 
 // RequestReset mails a link with which the password can be replaced, to the address
@@ -38,10 +40,16 @@ func (s *Service) RequestReset(ctx context.Context, in id.ID, r Forgotten) error
 	if err != nil {
 		return err
 	}
+	ask := func() *flow {
+		return &flow{State: &State{Identifier: r.Identifier, Address: r.Address}, realm: in, rules: rules}
+	}
+	if err := s.resettable(ctx, ask(), r.Work); err != nil {
+		return err
+	}
 	var n Notice
 	err = s.Store.Update(ctx, in, func(tx Tx) error {
 		n = Notice{}
-		f := &flow{State: &State{Identifier: r.Identifier}, realm: in, rules: rules}
+		f := ask()
 		var o *directory.Organization
 		if r.Organization != id.None {
 			found, err := active(ctx, tx, r.Organization)
@@ -60,7 +68,7 @@ func (s *Service) RequestReset(ctx context.Context, in id.ID, r Forgotten) error
 		if err != nil || c.ID == id.None {
 			return err
 		}
-		n = Notice{Kind: "password_reset", Organization: f.Organization, User: u.ID, Home: u.Home, To: u.Email, Name: u.Name, Locale: firstOf(u.Language, r.Locale),
+		n = Notice{Kind: "password_reset", Organization: f.Organization, User: u.ID, Home: u.Home, To: u.Email, Name: u.Name, Locale: firstOf(u.Language, r.Locale), Asked: r.Address,
 			Data: map[string]string{"link": origin + "/reset?token=" + url.QueryEscape(secret), "minutes": minutes(resetLife)}}
 		return nil
 	})
@@ -68,6 +76,21 @@ func (s *Service) RequestReset(ctx context.Context, in id.ID, r Forgotten) error
 		s.tell(in, n)
 	}
 	return err
+}
+
+// resettable fails where a proof of work is asked for and missing.
+func (s *Service) resettable(ctx context.Context, f *flow, proof string) error {
+	if s.Guard == nil {
+		return nil
+	}
+	var a Attempt
+	if err := s.Store.View(ctx, f.realm, func(tx Tx) (err error) {
+		a, err = s.attempt(ctx, tx, f)
+		return err
+	}); err != nil {
+		return err
+	}
+	return s.Guard.Work(ctx, f.realm, resetWork, a, proof)
 }
 
 func (s *Service) origin(ctx context.Context, in id.ID, wanted string) (string, error) {

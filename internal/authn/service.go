@@ -60,26 +60,13 @@ type Notice struct {
 	To           string
 	Name         string
 	Locale       string
+	Asked        string // the address of the client that asked for it, or ""
 	Data         map[string]string
 }
 
 // Post brings notices on their way; it must not wait for their arrival.
 type Post interface {
 	Queue(ctx context.Context, realm id.ID, n Notice) error
-}
-
-// An Attempt is one guess at what proves an account.
-type Attempt struct {
-	Account string // the folded identifier, whether anybody has it or not
-	Address string // where it comes from
-}
-
-// A Guard slows those down who guess.
-type Guard interface {
-	// Attempt counts a guess before anybody looks at it, and refuses one too many.
-	Attempt(ctx context.Context, realm id.ID, a Attempt) error
-	// Succeeded forgets what was counted against an account.
-	Succeeded(ctx context.Context, realm id.ID, a Attempt) error
 }
 
 // Providers speaks with identity providers; see sso.Client.
@@ -175,7 +162,11 @@ func (s *Service) act(ctx context.Context, in id.ID, handle string, fn func(Tx, 
 	for _, after := range f.after {
 		after()
 	}
-	return p, f.refuse
+	if f.refuse != nil {
+		return p, f.refuse
+	}
+	p.Work, err = s.askWork(ctx, f, p.Step)
+	return p, err
 }
 
 // take finds a living challenge by its secret and locks it.

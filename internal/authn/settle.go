@@ -35,6 +35,9 @@ type NewPerson struct {
 // SignUp makes an account for the address that was proven. It belongs to the realm:
 // whoever signs up is nobody's to erase but their own.
 func (s *Service) SignUp(ctx context.Context, in id.ID, handle string, n NewPerson) (Progress, error) {
+	if err := s.mayMake(ctx, in, handle); err != nil {
+		return Progress{}, err
+	}
 	return s.act(ctx, in, handle, func(tx Tx, f *flow) error {
 		if _, err := s.expect(ctx, tx, f, SignUp); err != nil {
 			return err
@@ -65,6 +68,26 @@ func (s *Service) SignUp(ctx context.Context, in id.ID, handle string, n NewPers
 	})
 }
 
+// mayMake fails for whoever has accounts made for no reason: who is suspicious has
+// to work for it, and a network has so many an hour. Who is invited was asked to.
+func (s *Service) mayMake(ctx context.Context, in id.ID, handle string) error {
+	if s.Guard == nil {
+		return nil
+	}
+	var f *flow
+	if err := s.look(ctx, in, handle, func(tx Tx, at *flow) error {
+		f = at
+		_, err := s.expect(ctx, tx, at, SignUp)
+		return err
+	}); err != nil || f.Invitation != id.None {
+		return err
+	}
+	if err := s.worked(ctx, f, Attempt{Address: f.Address}); err != nil {
+		return err
+	}
+	return s.Guard.SignUp(ctx, in, f.Address)
+}
+
 // address is the proven address as it was typed.
 func (f *flow) address() string {
 	if f.Claim != nil && directory.Fold(f.Claim.Profile.Email) == f.Mailbox {
@@ -76,9 +99,15 @@ func (f *flow) address() string {
 	return f.Mailbox
 }
 
-// Join agrees to become a member of the organization that the flow shows.
+// Join agrees to become a member of the organization that the flow shows, or that
+// invited: an invitation can be accepted before its address is proven, and is used up
+// when it is.
 func (s *Service) Join(ctx context.Context, in id.ID, handle string) (Progress, error) {
 	return s.act(ctx, in, handle, func(tx Tx, f *flow) error {
+		if f.Invitation != id.None && !f.proven() {
+			f.Joining = true
+			return nil
+		}
 		_, err := s.expect(ctx, tx, f, Join)
 		f.Joining = err == nil
 		return err
@@ -287,6 +316,7 @@ func (s *Service) Finish(ctx context.Context, in id.ID, handle string, d Device)
 		return done, err
 	}
 	var n session.New
+	var proven Attempt
 	err = s.Store.Update(ctx, in, func(tx Tx) error {
 		c, err := s.take(ctx, tx, FlowChallenge, handle)
 		if err != nil {
@@ -299,7 +329,7 @@ func (s *Service) Finish(ctx context.Context, in id.ID, handle string, d Device)
 		if n, err = s.sessionOf(ctx, tx, f); err != nil {
 			return err
 		}
-		done.Request = f.Request
+		done.Request, proven = f.Request, Attempt{Account: Account(f.User), Address: f.Address, Right: f.Right}
 		if err := s.count(ctx, tx, f); err != nil {
 			return err
 		}
@@ -315,6 +345,9 @@ func (s *Service) Finish(ctx context.Context, in id.ID, handle string, d Device)
 	done.Session, done.Secret, err = s.Sessions.Start(ctx, in, n)
 	if errors.Is(err, session.ErrSession) {
 		err = ErrFlow
+	}
+	if err == nil {
+		s.succeeded(ctx, in, proven)
 	}
 	return done, err
 }

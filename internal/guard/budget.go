@@ -53,8 +53,11 @@ func (s *Service) Send(ctx context.Context, realm id.ID, m Message) error {
 	return s.spend(ctx, s.hash(realm, "of", m.Channel, m.Organization.String()), perOwner)
 }
 
-// SignUp takes a new account from the budget of a network.
+// SignUp takes a new account from the budget of a network, if that is known.
 func (s *Service) SignUp(ctx context.Context, realm id.ID, address netip.Addr) error {
+	if !address.IsValid() {
+		return nil
+	}
 	return s.spend(ctx, s.hash(realm, "sign-up", Network(address).String()), perSignUp)
 }
 

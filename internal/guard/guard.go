@@ -2,9 +2,9 @@
 // of attempts by account and by address, locks and how they are lifted, and the
 // work that suspicious clients have to do.
 //
-// Whoever guesses is counted before anybody looks at the guess, by the words that
-// he typed and the network that he is in, whether there is such an account or not:
-// neither the answer nor its time tells. Nothing is kept that names a person.
+// Whoever guesses is counted before anybody looks at the guess, by the account and
+// by the network that he is in, whether there is such an account or not: neither
+// the answer nor its time tells. Nothing is kept that names a person.
 package guard
 
 import (
@@ -49,8 +49,9 @@ type Store interface {
 
 // An Attempt is one guess at what proves an account.
 type Attempt struct {
-	Account string     // what was typed: an address, a number, an id
-	Address netip.Addr // where it comes from; the zero Addr is nowhere known
+	Account string     // the account, or what was typed where there is none; "" counts the network alone
+	Address netip.Addr // where it comes from; the zero Addr is nowhere known, and counts for no network
+	Right   int        // of Succeeded: how many guesses were counted that were right
 }
 
 // A Lock is an account that too many have guessed at from places it is not known
@@ -167,10 +168,36 @@ func spelled(account string) string {
 	return account[:min(len(account), maxAccount)]
 }
 
-// keys gives the keys of an attempt: of the account, of the network, and of both.
-func (s *Service) keys(realm id.ID, a Attempt) []string {
+// keys gives the keys of what an attempt is counted by: the account, the account
+// as seen from the network, and the network, as far as they are known.
+func (s *Service) keys(realm id.ID, a Attempt) (keys []string) {
 	account, network := spelled(a.Account), Network(a.Address).String()
-	return []string{s.hash(realm, "account", account), s.hash(realm, "network", network), s.hash(realm, "both", account, network)}
+	if account != "" {
+		keys = append(keys, s.accountKey(realm, account), s.hash(realm, "both", account, network))
+	}
+	if a.Address.IsValid() {
+		keys = append(keys, s.hash(realm, "network", network))
+	}
+	return keys
+}
+
+func (s *Service) accountKey(realm id.ID, account string) string {
+	return s.hash(realm, "account", spelled(account))
+}
+
+// counted are the tallies of an attempt. What it is not counted by is an empty one,
+// which nobody keeps.
+type counted struct{ account, both, network *Tally }
+
+func (a Attempt) counted(t []Tally) (c counted) {
+	c = counted{&Tally{}, &Tally{}, &Tally{}}
+	if spelled(a.Account) != "" {
+		c.account, c.both = &t[0], &t[1]
+	}
+	if a.Address.IsValid() {
+		c.network = &t[len(t)-1]
+	}
+	return c
 }
 
 // Attempt counts a guess before anybody looks at it, and refuses it when it comes
@@ -182,14 +209,14 @@ func (s *Service) Attempt(ctx context.Context, realm id.ID, a Attempt) error {
 	var locked time.Time
 	err := s.Store.Tally(ctx, realm, keys, func(now time.Time, t []Tally) error {
 		locked = time.Time{}
-		account, network, both := &t[0], &t[1], &t[2]
+		c := a.counted(t)
 		for i := range t {
 			t[i].settle(now, p)
 		}
-		known := now.Sub(both.Known) < remembered
-		until := later(both.Blocked, network.Blocked)
+		known := now.Sub(c.both.Known) < remembered
+		until := later(c.both.Blocked, c.network.Blocked)
 		if !known {
-			until = later(until, account.Blocked)
+			until = later(until, c.account.Blocked)
 		}
 		if wait := until.Sub(now); wait > 0 {
 			return ErrSlow.With(Wait{wait})
@@ -197,14 +224,14 @@ func (s *Service) Attempt(ctx context.Context, realm id.ID, a Attempt) error {
 		for i := range t {
 			t[i].Count++
 		}
-		both.Blocked = now.Add(p.delay(both.Count - int64(p.Free)))
-		network.Blocked = now.Add(p.delay(network.Count - int64(p.Network)))
+		c.both.Blocked = now.Add(p.delay(c.both.Count - int64(p.Free)))
+		c.network.Blocked = now.Add(p.delay(c.network.Count - int64(p.Network)))
 		if known {
-			account.Count-- // who is at home there is no stranger who tries from everywhere
-		} else if account.Count >= int64(p.Account) && !account.Blocked.After(now) {
-			account.Blocked = now.Add(p.Lock)
-			account.Count = int64(p.Account) - int64(p.Free) // a few more when the time is over
-			locked = account.Blocked
+			c.account.Count-- // who is at home there is no stranger who tries from everywhere
+		} else if c.account.Count >= int64(p.Account) && !c.account.Blocked.After(now) {
+			c.account.Blocked = now.Add(p.Lock)
+			c.account.Count = int64(p.Account) - int64(p.Free) // a few more when the time is over
+			locked = c.account.Blocked
 		}
 		return nil
 	})
@@ -238,13 +265,13 @@ func later(a, b time.Time) time.Time {
 func (s *Service) Succeeded(ctx context.Context, realm id.ID, a Attempt) error {
 	p := s.Policy.filled()
 	return s.Store.Tally(ctx, realm, s.keys(realm, a), func(now time.Time, t []Tally) error {
-		account, network, both := &t[0], &t[1], &t[2]
-		account.Count, account.Blocked = 0, time.Time{}
-		both.Count, both.Blocked, both.Known = 0, time.Time{}, now
-		// Only this attempt: an account of one's own clears no network of the rest.
-		network.Count = max(network.Count-1, 0)
-		if network.Count <= int64(p.Network) {
-			network.Blocked = time.Time{}
+		c := a.counted(t)
+		c.account.Count, c.account.Blocked = 0, time.Time{}
+		c.both.Count, c.both.Blocked, c.both.Known = 0, time.Time{}, now
+		// Only what was right: an account of one's own clears no network of the rest.
+		c.network.Count = max(c.network.Count-int64(a.Right), 0)
+		if c.network.Count <= int64(p.Network) {
+			c.network.Blocked = time.Time{}
 		}
 		return nil
 	})
@@ -262,7 +289,8 @@ func (s *Service) Suspicious(ctx context.Context, realm id.ID, a Attempt) (bool,
 	for i := range t {
 		t[i].settle(now, p)
 	}
-	return t[1].Count >= int64(p.Doubt) || t[0].Count >= int64(p.Account)/2 || t[0].Blocked.After(now), nil
+	c := a.counted(t)
+	return c.network.Count >= int64(p.Doubt) || c.account.Count >= int64(p.Account)/2 || c.account.Blocked.After(now), nil
 }
 
 // Standing tells an administrator how many guesses at an account, which need not
@@ -272,7 +300,7 @@ func (s *Service) Standing(ctx context.Context, by access.Actor, account string)
 	if err := by.Require(access.UserRead); err != nil {
 		return 0, locked, err
 	}
-	t, err := s.Store.Tallies(ctx, by.Realm, s.keys(by.Realm, Attempt{Account: account})[:1])
+	t, err := s.Store.Tallies(ctx, by.Realm, []string{s.accountKey(by.Realm, account)})
 	if err != nil {
 		return 0, locked, err
 	}
@@ -289,7 +317,7 @@ func (s *Service) Clear(ctx context.Context, by access.Actor, account string) er
 	if err := by.Require(access.UserWrite); err != nil {
 		return err
 	}
-	return s.clear(ctx, by.Realm, s.keys(by.Realm, Attempt{Account: account})[0])
+	return s.clear(ctx, by.Realm, s.accountKey(by.Realm, account))
 }
 
 func (s *Service) clear(ctx context.Context, realm id.ID, key string) error {

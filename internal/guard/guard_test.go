@@ -68,6 +68,7 @@ func (p *post) refused(t *testing.T, a guard.Attempt) time.Duration {
 
 func (p *post) succeeds(t *testing.T, a guard.Attempt) {
 	t.Helper()
+	a.Right = 1
 	if err := p.Succeeded(ctx, p.Realm.ID, a); err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 // ErrWork is a client that has to work before it may do this: the detail is the
-// Puzzle, or nil where a captcha service asks.
+// Puzzle, which is the zero one where a captcha service asks.
 var ErrWork = fault.New(fault.Precondition, "work_required", "", "show that you are no program first")
 
 // A Puzzle is work for a client: to find the number whose SHA-256 behind the salt
@@ -133,13 +133,13 @@ func (s *Service) Work(ctx context.Context, realm id.ID, class string, a Attempt
 	}
 	if s.Captcha != nil {
 		if proof == "" {
-			return ErrWork
+			return ErrWork.With(Puzzle{})
 		}
 		human, err := s.Captcha.Verify(ctx, proof, a.Address)
 		if err != nil || human {
 			return nil
 		}
-		return ErrWork
+		return ErrWork.With(Puzzle{})
 	}
 	if v, ok := ParseSolution(proof); ok {
 		if done, err := s.solved(ctx, realm, class, v); err != nil || done {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"guildhall/internal/edge"
@@ -15,6 +16,7 @@ type CaptchaConfig struct {
 	Service string // turnstile, hcaptcha or recaptcha; "" for none
 	SiteKey string // for the page
 	Secret  string
+	URL     string // where the answers are verified; "" for the service's own address
 }
 
 // openGuard gives the guard its key, and the captcha service when there is one.
@@ -26,12 +28,17 @@ func (s *Server) openGuard(ctx context.Context) (err error) {
 	if s.Captcha.Service == "" {
 		return nil
 	}
-	way := &outbound.Guard{}
-	service, err := captcha.New(s.Captcha.Service, s.Captcha.Secret, way.Client(outbound.Limits{Timeout: captcha.Patience}))
+	service, err := captcha.New(s.Captcha.Service, s.Captcha.Secret, s.Outbound().Client(outbound.Limits{Timeout: captcha.Patience}))
 	if err != nil {
 		return err
 	}
+	if s.Captcha.SiteKey == "" {
+		return errors.New("the captcha service needs the site key that it gave: --captcha-site-key")
+	}
 	service.SiteKey = s.Captcha.SiteKey
+	if s.Captcha.URL != "" {
+		service.URL = s.Captcha.URL
+	}
 	s.Guard.Captcha = service
 	return nil
 }

@@ -48,14 +48,13 @@ func (s *Server) handler() http.Handler {
 	}
 	mount(z.Prefixes(), z.Handler(s.edge))
 	n := &native.API{
-		Realms: s.Realms, Directory: s.Directory, Credentials: s.Credentials, Erasure: s.Erasure, Webhooks: s.Webhooks, Archives: s.Archives, Tokens: s.Tokens, Guard: s.Guard, Replays: s.Replays, Now: time.Now,
+		Realms: s.Realms, Directory: s.Directory, Credentials: s.Credentials, Erasure: s.Erasure, Webhooks: s.Webhooks, Archives: s.Archives, Tokens: s.Tokens, Guard: Lockouts{s.Guard, s.SignIn}, Replays: s.Replays, Now: time.Now,
 		SignIn: s.SignIn, Sessions: s.Sessions, Connections: s.Connections,
 	}
 	if s.Dev {
 		n.Messages = s.messages.of
 	}
 	mount(n.Prefixes(), s.edge.Handler(n))
-	front.Mount(unlockPath, http.HandlerFunc(s.unlock))
 	s.mountPages(mount)
 	front.Mount("/healthz", http.HandlerFunc(alive))
 	front.Mount("/readyz", http.HandlerFunc(s.ready))

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"guildhall/internal/access"
 	"guildhall/internal/authn"
 	"guildhall/internal/guard"
 	"guildhall/internal/id"
@@ -16,8 +17,9 @@ import (
 // openSignIn gives the ways in what they reach out with.
 func (s *Server) openSignIn() {
 	way := s.out
-	s.SignIn.Post = notices{s.Notify, s.Guard}
-	s.SignIn.Guard = gate{s.Guard}
+	at := gate{s.Guard, s.Dev}
+	s.SignIn.Post = notices{s.Notify, at}
+	s.SignIn.Guard = at
 	s.SignIn.Providers = &sso.Client{HTTP: way.Client(outbound.Limits{}), Now: time.Now}
 	s.SignIn.Failed = func(err error) { s.Log.Error("sign-in: work that nobody waits for", "error", err) }
 	s.Connections.Check = func(url string) error { _, err := way.CheckURL(url); return err }
@@ -26,7 +28,7 @@ func (s *Server) openSignIn() {
 // notices brings notices of the ways in into the queue of messages.
 type notices struct {
 	*notify.Service
-	guard *guard.Service
+	gate gate
 }
 
 // Queue queues a notice, unless it can be asked for by strangers and its recipient
@@ -34,7 +36,8 @@ type notices struct {
 func (p notices) Queue(ctx context.Context, realm id.ID, n authn.Notice) error {
 	kind := notify.Kind(n.Kind)
 	if !kind.Alert() {
-		if err := p.guard.Send(ctx, realm, guard.Message{Channel: string(kind.Channel()), To: n.To, Organization: n.Organization}); err != nil {
+		from := p.gate.guessed(authn.Attempt{Address: n.Asked}).Address
+		if err := p.gate.guard.Send(ctx, realm, guard.Message{Channel: string(kind.Channel()), To: n.To, Organization: n.Organization, Address: from}); err != nil {
 			return err
 		}
 	}
@@ -44,19 +47,75 @@ func (p notices) Queue(ctx context.Context, realm id.ID, n authn.Notice) error {
 }
 
 // gate counts the guesses of the ways in.
-type gate struct{ *guard.Service }
+type gate struct {
+	guard *guard.Service
+	dev   bool
+}
 
-func guessed(a authn.Attempt) guard.Attempt {
-	address, _ := netip.ParseAddr(a.Address) // what is none is nowhere known, and counted as one network
-	return guard.Attempt{Account: a.Account, Address: address}
+// guessed is an attempt as it is counted. On a development server this machine is no
+// network: tests that fail, sign up and send mail all day are not strangers.
+func (g gate) guessed(a authn.Attempt) guard.Attempt {
+	address, _ := netip.ParseAddr(a.Address) // what is none is nowhere known
+	if g.dev && address.IsLoopback() {
+		address = netip.Addr{}
+	}
+	return guard.Attempt{Account: a.Account, Address: address, Right: a.Right}
 }
 
 // Attempt counts a guess.
 func (g gate) Attempt(ctx context.Context, realm id.ID, a authn.Attempt) error {
-	return g.Service.Attempt(ctx, realm, guessed(a))
+	return g.guard.Attempt(ctx, realm, g.guessed(a))
 }
 
-// Succeeded says that a guess was right.
+// Succeeded says that everything is proven.
 func (g gate) Succeeded(ctx context.Context, realm id.ID, a authn.Attempt) error {
-	return g.Service.Succeeded(ctx, realm, guessed(a))
+	return g.guard.Succeeded(ctx, realm, g.guessed(a))
+}
+
+// Work lets whoever is suspicious pass for a proof of work.
+func (g gate) Work(ctx context.Context, realm id.ID, class string, a authn.Attempt, proof string) error {
+	return g.guard.Work(ctx, realm, class, g.guessed(a), proof)
+}
+
+// SignUp takes a new account from the budget of a network.
+func (g gate) SignUp(ctx context.Context, realm id.ID, address string) error {
+	return g.guard.SignUp(ctx, realm, g.guessed(authn.Attempt{Address: address}).Address)
+}
+
+// Lockouts are the locks of accounts as administrators see them, who know an account
+// by what people type.
+type Lockouts struct {
+	Guard  *guard.Service
+	SignIn *authn.Service
+}
+
+// Standing tells how many guesses at an account are counted, and until when it is
+// locked for strangers; see guard.Service.Standing.
+func (l Lockouts) Standing(ctx context.Context, by access.Actor, account string) (guesses int, locked time.Time, err error) {
+	names, err := l.SignIn.Accounts(ctx, by, account)
+	for _, name := range names {
+		n, until, err := l.Guard.Standing(ctx, by, name)
+		if err != nil {
+			return 0, locked, err
+		}
+		guesses += n
+		if until.After(locked) {
+			locked = until
+		}
+	}
+	return guesses, locked, err
+}
+
+// Clear lifts the lock of an account.
+func (l Lockouts) Clear(ctx context.Context, by access.Actor, account string) error {
+	if err := by.Require(access.UserWrite); err != nil {
+		return err
+	}
+	names, err := l.SignIn.Accounts(ctx, by, account)
+	for _, name := range names {
+		if err := l.Guard.Clear(ctx, by, name); err != nil {
+			return err
+		}
+	}
+	return err
 }

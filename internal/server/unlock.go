@@ -2,22 +2,20 @@ package server
 
 import (
 	"context"
-	pages "html/template"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"time"
 
 	"guildhall/internal/access"
+	"guildhall/internal/authn"
 	"guildhall/internal/directory"
+	"guildhall/internal/fault"
 	"guildhall/internal/guard"
 	"guildhall/internal/notify"
 	"guildhall/internal/query"
+	"guildhall/internal/web/login"
 )
-
-// unlockPath is where the link in the mail about a lock leads.
-const unlockPath = "/unlock"
 
 // tellTime is how long the news of a lock may take to be queued.
 const tellTime = 30 * time.Second
@@ -37,17 +35,14 @@ func (s *Server) locked(_ context.Context, l guard.Lock) {
 
 func (s *Server) tellLocked(ctx context.Context, l guard.Lock) error {
 	origins := s.originsOf(l.Realm)
-	key := directory.Fold(l.Account)
-	if len(origins) == 0 || key == "" {
+	if len(origins) == 0 {
 		return nil
 	}
-	page, err := s.Directory.Users(ctx, access.System(l.Realm), query.Query{
-		Where: []query.Condition{query.Any(query.Is("email_key", key), query.Is("username_key", key))}, Limit: 5,
-	})
+	people, err := s.owners(ctx, l)
 	if err != nil {
 		return err
 	}
-	for _, u := range page.Items {
+	for _, u := range people {
 		if u.Email == "" || !u.EmailVerified {
 			continue // nobody knows whose mailbox that is
 		}
@@ -57,7 +52,7 @@ func (s *Server) tellLocked(ctx context.Context, l guard.Lock) error {
 		err := s.Notify.Queue(ctx, notify.Message{
 			Realm: l.Realm, User: u.ID, Home: u.Home, Kind: notify.AccountLocked, To: u.Email, Name: u.Name, Locale: u.Language,
 			Data: map[string]string{
-				"link": origins[0] + unlockPath + "?token=" + url.QueryEscape(l.Token), "minutes": strconv.Itoa(24 * 60),
+				"link": origins[0] + login.UnlockPath + "?token=" + url.QueryEscape(l.Token), "minutes": strconv.Itoa(24 * 60),
 			},
 		})
 		if err != nil {
@@ -67,51 +62,23 @@ func (s *Server) tellLocked(ctx context.Context, l guard.Lock) error {
 	return nil
 }
 
-// unlockPage asks before it does anything: programs look at links in mail.
-var unlockPage = pages.Must(pages.New("unlock").Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title></head>
-<body><main><h1>{{.Title}}</h1><p>{{.Text}}</p>{{if .Token}}<form method="post" action="` + unlockPath + `"><input type="hidden" name="token" value="{{.Token}}"><button type="submit">Unlock the account</button></form>{{end}}</main></body></html>
-`))
-
-type unlockView struct{ Title, Text, Token string }
-
-const maxForm = 8 << 10
-
-// unlock lifts the lock that a link is for.
-func (s *Server) unlock(w http.ResponseWriter, r *http.Request) {
-	realm, ok := s.Realms.At(r.Context(), r.Host)
-	if !ok {
-		http.NotFound(w, r)
-		return
-	}
-	status, view := http.StatusOK, unlockView{Title: "Unlock your account", Text: "Somebody tried too often to sign in to it. Unlock it if you want to sign in now."}
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-		view.Token = r.URL.Query().Get("token")
-		if len(view.Token) > 512 {
-			view.Token = ""
+// owners are the people whose account is locked: the one that was meant, or, where
+// nobody was, none but whoever has it by now.
+func (s *Server) owners(ctx context.Context, l guard.Lock) ([]directory.User, error) {
+	by := access.System(l.Realm)
+	if user, ok := authn.Owner(l.Account); ok {
+		u, err := s.Directory.User(ctx, by, user)
+		if fault.KindOf(err) == fault.NotFound {
+			return nil, nil
 		}
-	case http.MethodPost:
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		switch err := s.Guard.Unlock(r.Context(), realm, r.PostFormValue("token")); {
-		case err == nil:
-			view = unlockView{Title: "Your account is unlocked", Text: "You can sign in now."}
-		default:
-			status = http.StatusBadRequest
-			view = unlockView{Title: "This link is not valid any more", Text: "A lock ends by itself after an hour. Sign in again then, or ask an administrator."}
-		}
-	default:
-		w.Header().Set("Allow", "GET, HEAD, POST")
-		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
-		return
+		return []directory.User{u}, err
 	}
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	w.WriteHeader(status)
-	_ = unlockPage.Execute(w, view) // the client is gone
+	key := directory.Fold(l.Account)
+	if key == "" {
+		return nil, nil
+	}
+	page, err := s.Directory.Users(ctx, by, query.Query{
+		Where: []query.Condition{query.Any(query.Is("email_key", key), query.Is("username_key", key))}, Limit: 5,
+	})
+	return page.Items, err
 }

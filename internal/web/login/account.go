@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -40,7 +41,7 @@ func (p *Pages) accountRoutes(on func(string, func(*visit) error)) {
 	fresh := func(pattern string, h func(*visit, session.Session) error) {
 		own(pattern, func(v *visit, in session.Session) error {
 			if v.Now().Sub(in.AuthTime()) > freshFor {
-				return v.redirect("/sign-in?return=%2Faccount&fresh=1")
+				return v.again(in)
 			}
 			return h(v, in)
 		})
@@ -55,11 +56,25 @@ func (p *Pages) accountRoutes(on func(string, func(*visit) error)) {
 	fresh("POST /account/totp/confirm", (*visit).addTOTP)
 	fresh("POST /account/recovery-codes", (*visit).newCodes)
 	fresh("POST /account/factors/remove", (*visit).removeFactor)
-	own("GET /account/password", (*visit).askPassword)
-	own("POST /account/password", (*visit).changePassword)
+	fresh("POST /account/connected/remove", (*visit).disconnect)
+	fresh("GET /account/password", (*visit).askPassword)
+	fresh("POST /account/password", (*visit).changePassword)
 }
 
 const freshFor = 15 * time.Minute
+
+// again has somebody prove themselves once more, as who they are.
+func (v *visit) again(in session.Session) error {
+	u, err := v.person(in)
+	if err != nil {
+		return err
+	}
+	q := url.Values{"return": {"/account"}, "login_hint": {firstOf(u.Email, u.Username)}, "fresh": {"1"}}
+	if in.Organization != id.None {
+		q.Set("organization", id.For(v.realm, id.Organization).Base62(in.Organization))
+	}
+	return v.redirect("/sign-in?" + q.Encode())
+}
 
 // stamp writes a time for people, in UTC: where they are is not known.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
@@ -94,6 +109,9 @@ func (v *visit) showAccount(in session.Session, status int) error {
 	}
 	for _, f := range factors {
 		v.factor(f, &view)
+	}
+	if err := v.connected(in, &view); err != nil {
+		return err
 	}
 	return v.show(status, Account(view))
 }
@@ -149,6 +167,46 @@ func (v *visit) sessions(all []session.Session, in session.Session) (list []Item
 	return list
 }
 
+// connected lists the accounts elsewhere that somebody can sign in with.
+func (v *visit) connected(in session.Session, view *AccountView) error {
+	ctx := v.r.Context()
+	linked, err := v.Connections.Identities(ctx, actor(v.realm, in), in.User)
+	if err != nil {
+		return err
+	}
+	for _, l := range linked {
+		c, err := v.Connections.Connection(ctx, access.System(v.realm), l.Connection)
+		if fault.KindOf(err) == fault.NotFound {
+			continue // it ended a moment ago
+		}
+		if err != nil {
+			return err
+		}
+		view.Connected = append(view.Connected, Item{
+			ID: id.For(v.realm, id.Identity).Base62(l.ID), Icon: "globe", Title: firstOf(l.Email, c.Title()), About: joined(c.Title()+" ·", v.t("used_at", "time", stamp(l.UsedAt))),
+			Acts: []Act{{Label: v.t("disconnect"), Path: "/account/connected/remove", Danger: true}},
+		})
+	}
+	return nil
+}
+
+// disconnect takes an account elsewhere from the ways in.
+func (v *visit) disconnect(in session.Session) error {
+	i, ok := id.For(v.realm, id.Identity).ParseBase62(v.posted("id"))
+	if !ok {
+		return errNothing
+	}
+	if err := v.Connections.Unlink(v.r.Context(), actor(v.realm, in), in.User, i); err != nil {
+		return err
+	}
+	u, err := v.person(in)
+	if err != nil {
+		return err
+	}
+	v.tell(notice(u, "factor_removed", v.t("connected_account"), v.Now(), v.address()))
+	return v.redirect("/account")
+}
+
 func (v *visit) endSession(in session.Session) error {
 	i, ok := id.For(v.realm, id.Session).ParseBase62(v.posted("id"))
 	if !ok {
@@ -185,7 +243,7 @@ func (v *visit) switchTo(in session.Session) error {
 		return v.redirect("/sign-in")
 	}
 	v.r.Header.Set("Cookie", v.r.Header.Get("Cookie")+"; "+v.cookieName(flowCookie)+"="+handle)
-	return v.finish(p)
+	return v.finish()
 }
 
 // A ceremony is the making of a passkey, sealed, in the browser of whoever makes it.
@@ -349,16 +407,15 @@ func (v *visit) changePassword(in session.Session) error {
 
 func (v *visit) setPassword(in session.Session, u directory.User) error {
 	ctx := v.r.Context()
-	attempt := authn.Attempt{Account: directory.Fold(firstOf(u.Email, u.Username)), Address: v.address()}
-	if v.Authn.Guard != nil {
-		if err := v.Authn.Guard.Attempt(ctx, v.realm, attempt); err != nil {
-			return err
-		}
+	right, err := v.guess(authn.Account(u.ID))
+	if err != nil {
+		return err
 	}
 	ok, _, err := v.Credentials.TryPassword(ctx, v.realm, u, v.posted("current"))
 	if err != nil || !ok {
 		return errors.Join(err, unless(err != nil, authn.ErrProof))
 	}
+	right()
 	plain := v.posted("new-password")
 	if err := v.Credentials.CheckStrength(ctx, plain, credential.Strength{}, u.Email, u.Name, u.Username); err != nil {
 		return err

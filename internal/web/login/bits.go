@@ -1,10 +1,15 @@
 package login
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
 func word(b bool) string { return strconv.FormatBool(b) }
+
+func joined(a, b string) string { return strings.TrimSpace(a + " " + b) }
 
 func or(s, otherwise string) string {
 	if s != "" {

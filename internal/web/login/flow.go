@@ -81,13 +81,13 @@ func (v *visit) did(p authn.Progress, err error) error {
 		return v.step(p, err)
 	}
 	if p.Step == authn.Done {
-		return v.finish(p)
+		return v.finish()
 	}
 	return v.redirect("/sign-in")
 }
 
 // finish begins the session, in the place of the one that the browser had.
-func (v *visit) finish(p authn.Progress) error {
+func (v *visit) finish() error {
 	done, err := v.Authn.Finish(v.r.Context(), v.realm, v.handle(), authn.Device{Name: device(v.r.UserAgent()), Address: v.address(), Cookie: true})
 	if err != nil {
 		return err
@@ -100,13 +100,12 @@ func (v *visit) finish(p authn.Progress) error {
 	}
 	v.setCookie(session.CookieName(v.origin), done.Secret, done.Session.ExpiresAt.Sub(v.Now()))
 	v.dropCookie(v.cookieName(flowCookie))
-	_ = p
-	return v.redirect(onward(done.Request))
+	return v.redirect(behind(done.Request))
 }
 
-// onward is where a finished flow leads: a page of ours, or back to the request of
+// behind is where a finished flow leads: a page of ours, or back to the request of
 // an application.
-func onward(request string) string {
+func behind(request string) string {
 	switch {
 	case request == "":
 		return "/account"
@@ -160,6 +159,9 @@ func (v *visit) method() error {
 func (v *visit) send() error { return v.method() }
 
 func (v *visit) password() error {
+	if err := v.works(); err != nil {
+		return v.did(authn.Progress{}, err)
+	}
 	p, err := v.Authn.Password(v.r.Context(), v.realm, v.handle(), v.posted("password"))
 	return v.did(p, err)
 }
@@ -228,6 +230,9 @@ func (v *visit) followLink() error {
 
 // createAccount makes the account, and gives it a password where one was chosen.
 func (v *visit) createAccount() error {
+	if err := v.works(); err != nil {
+		return v.did(authn.Progress{}, err)
+	}
 	p, err := v.Authn.SignUp(v.r.Context(), v.realm, v.handle(), authn.NewPerson{Name: v.posted("name")})
 	if err != nil || p.Step != authn.Done || v.posted("new-password") == "" {
 		return v.did(p, err)

@@ -19,6 +19,7 @@ import (
 	"guildhall/internal/locale"
 	"guildhall/internal/oidc"
 	"guildhall/internal/session"
+	"guildhall/internal/sso"
 )
 
 // A Vault seals what a browser keeps for the server.
@@ -35,6 +36,12 @@ type Pages struct {
 	Credentials *credential.Service
 	Directory   *directory.Service
 	Vault       Vault
+	Connections *sso.Service
+	// Guard lifts locks by the links that were mailed.
+	Guard interface {
+		Unlock(ctx context.Context, realm id.ID, token string) error
+	}
+	Captcha Captcha
 
 	// RealmAt finds the realm of a request by the host it was sent to.
 	RealmAt   func(ctx context.Context, host string) (id.ID, bool)
@@ -49,7 +56,7 @@ type Pages struct {
 
 // Prefixes are the paths that belong to the pages.
 func Prefixes() []string {
-	return []string{"/sign-in", "/sign-up", "/sign-out", "/invitation", "/reset", "/verify", "/account", "/device", "/consent", "/language", "/assets"}
+	return []string{"/sign-in", "/sign-up", "/sign-out", "/invitation", "/reset", "/verify", "/account", "/device", "/consent", "/language", UnlockPath, "/assets"}
 }
 
 // Handler serves the pages.
@@ -85,6 +92,8 @@ func (p *Pages) Handler() http.Handler {
 	on("GET /sign-out", (*visit).signOut)
 	on("POST /sign-out", (*visit).signOutNow)
 	on("POST /language", (*visit).language)
+	on("GET "+UnlockPath, (*visit).unlock)
+	on("POST "+UnlockPath, (*visit).unlockNow)
 	p.accountRoutes(on)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		p.serve(w, r, func(v *visit) error { return errNothing })
@@ -113,6 +122,7 @@ type visit struct {
 	View
 	picture string // origin of the logo on the page
 	live    bool   // htmx runs on the page
+	captcha bool   // so does a captcha service
 }
 
 const maxForm = 64 << 10
@@ -230,21 +240,61 @@ func local(path string) string {
 
 // redirect leads a browser on by a GET.
 func (v *visit) redirect(to string) error {
+	if v.form() && away(to) {
+		return v.onward(to)
+	}
 	v.guarded()
+	if v.r.Header.Get("HX-Request") != "" && !strings.HasPrefix(to, "/account") {
+		v.w.Header().Set("HX-Redirect", to) // the page is left, not a part of it replaced
+		return nil
+	}
 	v.w.Header().Set("Location", to)
 	v.w.WriteHeader(http.StatusSeeOther)
 	return nil
 }
 
-// guarded tells browsers what a page may do: nothing but what this server sent.
+// form reports that a browser posts a form of a page and tells what its request is
+// for (Fetch Metadata), as all do that are kept up to date.
+func (v *visit) form() bool {
+	return v.r.Method == http.MethodPost && v.r.Header.Get("Sec-Fetch-Mode") == "navigate"
+}
+
+// away reports that an address leads, or may lead on, to another site.
+func away(to string) bool {
+	return !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "/oauth/") || strings.Contains(to, "request=")
+}
+
+// onward ends the sending of a form with a page that leads on by itself. Browsers
+// hold every redirect behind a form against form-action of the page that it stood on,
+// also those that the other site makes, and nobody can list these.
+func (v *visit) onward(to string) error {
+	v.Refresh = to
+	return v.show(http.StatusOK, Onward(MessageView{View: v.titled("onward_title"), Lead: v.t("onward"), Label: v.t("continue"), Link: to}))
+}
+
+// guarded tells browsers what a page may do: nothing but what this server sent, and
+// forms lead to this server alone. A page with a captcha may load that service's, too.
 func (v *visit) guarded() {
 	h := v.w.Header()
-	images := "'self'"
+	images, of := "'self'", widgets[""]
+	if v.captcha {
+		of = widgets[v.Captcha.Service]
+	}
 	if v.picture != "" {
 		images += " " + v.picture
 	}
-	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src "+images+
-		"; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"+either(v.live, "", "; require-trusted-types-for 'script'; trusted-types 'none'"))
+	policy := "default-src 'none'; script-src " + joined("'self'", of.scripts) + "; style-src " + joined("'self'", of.styles) + "; img-src " + images +
+		"; connect-src " + joined("'self'", of.connects) + "; base-uri 'none'; frame-ancestors 'none'"
+	if of.frames != "" {
+		policy += "; frame-src " + of.frames
+	}
+	if v.r.Header.Get("Sec-Fetch-Mode") != "" { // others are redirected behind forms; see onward
+		policy += "; form-action 'self'"
+	}
+	if !v.live && !v.captcha {
+		policy += "; require-trusted-types-for 'script'; trusted-types 'none'"
+	}
+	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")

@@ -8,6 +8,7 @@ import (
 
 	"guildhall/internal/authn"
 	"guildhall/internal/fault"
+	"guildhall/internal/guard"
 )
 
 // problems are the texts for facts that people can do something about. The rest is
@@ -17,7 +18,7 @@ var problems = map[string]string{
 	"no_access": "problem_denied", "invitation_not_valid": "problem_link", "provider_refused": "problem_provider", "account_linked_elsewhere": "problem_provider",
 	"provider_unavailable": "problem_provider", "too_many_messages": "problem_many", "password_too_short": "problem_weak", "password_too_weak": "problem_weak",
 	"password_breached": "problem_breached", "password_unchanged": "problem_weak", "invalid_code": "problem_code", "invalid_passkey": "passkey_failed", "busy": "problem_busy",
-	"cross_site": "problem_cross", "challenge_not_found": "problem_link", "invalid_session": "problem_expired",
+	"work_required": "problem_challenge", "unlock_not_valid": "problem_unlock", "cross_site": "problem_cross", "challenge_not_found": "problem_link", "invalid_session": "problem_expired",
 }
 
 var kindProblems = map[fault.Kind]string{
@@ -61,7 +62,7 @@ func again(err error) bool {
 	case fault.Internal, fault.NotFound:
 		return false
 	}
-	return !errors.Is(err, authn.ErrFlow) && !errors.Is(err, authn.ErrNobody) && !errors.Is(err, authn.ErrInvitation)
+	return !errors.Is(err, authn.ErrFlow) && !errors.Is(err, authn.ErrNobody) && !errors.Is(err, authn.ErrInvitation) && !errors.Is(err, guard.ErrUnlock)
 }
 
 // fail shows what went wrong. Nothing of the failure itself is told that is not in

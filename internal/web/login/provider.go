@@ -115,9 +115,11 @@ func (v *visit) askConsent(handle string, n oidc.Interaction, in session.Session
 	if err := v.dressAs(n.Organization); err != nil {
 		return err
 	}
-	return v.show(http.StatusOK, Consent(ConsentView{
-		View: v.titled("consent_title"), Application: n.Client.Name, Person: person.Email, Scopes: v.scopes(n.Scopes), Request: handle,
-	}))
+	view := ConsentView{View: v.titled("consent_title"), Application: n.Client.Name, Person: firstOf(person.Email, person.Name), Scopes: v.scopes(n.Scopes), Request: handle}
+	if n.Organization != id.None {
+		view.Organization = v.Name
+	}
+	return v.show(http.StatusOK, Consent(view))
 }
 
 func (v *visit) dressAs(organization id.ID) error {
@@ -201,7 +203,8 @@ func (v *visit) deviceCode() error {
 	if err != nil {
 		return err
 	}
-	if err := v.attempt(in); err != nil {
+	right, err := v.guess("device code by " + in.User.String())
+	if err != nil {
 		return err
 	}
 	code := strings.ToUpper(strings.TrimSpace(v.posted("user_code")))
@@ -214,15 +217,19 @@ func (v *visit) deviceCode() error {
 		view.Problem = v.t("problem_code")
 		return v.show(http.StatusUnprocessableEntity, Device(DeviceView{View: view, Code: code}))
 	}
-	return v.show(http.StatusOK, Device(DeviceView{View: v.titled("device_title"), Code: code, Application: n.Client.Name, Scopes: v.scopes(n.Scopes)}))
-}
-
-// attempt counts guesses at short codes by somebody who is signed in.
-func (v *visit) attempt(in session.Session) error {
-	if v.Authn.Guard == nil {
-		return nil
+	right()
+	person, err := v.person(in)
+	if err != nil {
+		return err
 	}
-	return v.Authn.Guard.Attempt(v.r.Context(), v.realm, authn.Attempt{Account: "device code by " + in.User.String(), Address: v.address()})
+	if err := v.dressAs(n.Organization); err != nil {
+		return err
+	}
+	view := DeviceView{View: v.titled("device_title"), Code: code, Application: n.Client.Name, Person: firstOf(person.Email, person.Name), Scopes: v.scopes(n.Scopes)}
+	if n.Organization != id.None {
+		view.Organization = v.Name
+	}
+	return v.show(http.StatusOK, Device(view))
 }
 
 func (v *visit) deviceDecide() error {
@@ -230,13 +237,15 @@ func (v *visit) deviceDecide() error {
 	if err != nil {
 		return err
 	}
-	if err := v.attempt(in); err != nil {
+	right, err := v.guess("device code by " + in.User.String())
+	if err != nil {
 		return err
 	}
 	yes := v.posted("answer") == "yes"
 	if err := v.Provider.Decide(v.r.Context(), v.realm, v.posted("user_code"), in, yes); err != nil {
 		return err
 	}
+	right()
 	return v.redirect("/device?done=" + either(yes, "yes", "no"))
 }
 

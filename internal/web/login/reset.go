@@ -34,15 +34,26 @@ func (v *visit) signUp() error {
 	if p.Step != authn.Identify {
 		return v.redirect("/sign-in")
 	}
-	return v.show(http.StatusOK, Identify(IdentifyView{View: v.titled("sign_up"), New: true, Providers: v.providers(p)}))
+	work := v.asks(p.Work)
+	return v.show(http.StatusOK, Identify(IdentifyView{View: v.titled("sign_up"), New: true, Providers: v.providers(p), Work: work}))
 }
 
 // signUpWith sends a code to the address of somebody who signs up.
 func (v *visit) signUpWith() error {
 	ctx := v.r.Context()
+	worked := v.works()
+	if worked != nil && missing(worked) == nil {
+		return v.did(authn.Progress{}, worked)
+	}
 	p, err := v.Authn.Identify(ctx, v.realm, v.handle(), v.posted("identifier"))
 	if err != nil {
 		return v.did(p, err)
+	}
+	if p.Work != nil {
+		work := v.asks(p.Work)
+		view := v.titled("sign_up")
+		view.Problem = v.t("problem_challenge")
+		return v.show(http.StatusUnprocessableEntity, Identify(IdentifyView{View: view, New: true, Identifier: v.posted("identifier"), Work: work}))
 	}
 	for _, m := range p.Methods {
 		if m == authn.ByEmail || m == authn.ByLink {
@@ -60,7 +71,19 @@ func (v *visit) signUpWith() error {
 // invitation shows who invites. The ticket belongs to the browser's flow from here
 // on; what it is good for is asked for again when it is used.
 func (v *visit) invitation() error {
-	p, err := v.begin(authn.Start{Invitation: firstOf(v.query("ticket"), v.query("invitation"))})
+	start := authn.Start{Invitation: firstOf(v.query("ticket"), v.query("invitation"))}
+	in, err := v.maybe()
+	if err != nil {
+		return err
+	}
+	if in.ID != id.None { // whoever is signed in with the invited address has proven it
+		start.Session = &in
+	}
+	p, err := v.begin(start)
+	if errors.Is(err, authn.ErrInvitation) && start.Session != nil {
+		start.Session = nil
+		p, err = v.begin(start)
+	}
 	if err != nil {
 		return err
 	}
@@ -68,13 +91,19 @@ func (v *visit) invitation() error {
 	return v.show(http.StatusOK, Invitation(InvitationView{View: v.titled("invitation_title"), Organization: v.Name, Email: p.Identifier}))
 }
 
-// accept goes on with the invitation that the browser's flow holds. Whoever is new
-// has nothing but the address: no way is preferred.
+// accept accepts the invitation that the browser's flow holds; it is used up when its
+// address is proven. Whoever is new has nothing but the address: no way is preferred.
 func (v *visit) accept() error {
-	if _, err := v.Authn.Progress(v.r.Context(), v.realm, v.handle()); err != nil {
+	p, err := v.Authn.Join(v.r.Context(), v.realm, v.handle())
+	switch {
+	case err != nil:
 		return err
+	case p.Step == authn.Done:
+		return v.finish()
+	case p.Step == authn.Prove:
+		return v.redirect("/sign-in?method=other")
 	}
-	return v.redirect("/sign-in?method=other")
+	return v.redirect("/sign-in")
 }
 
 func firstOf(all ...string) string {
@@ -97,7 +126,12 @@ func (v *visit) reset() error {
 		identifier = p.Identifier
 		v.dress(p.Organization)
 	}
-	return v.show(http.StatusOK, Reset(ResetView{View: v.titled("reset_title"), Identifier: identifier}))
+	asked, err := v.Authn.ResetWork(v.r.Context(), v.realm, v.address())
+	if err != nil {
+		return err
+	}
+	work := v.asks(asked)
+	return v.show(http.StatusOK, Reset(ResetView{View: v.titled("reset_title"), Identifier: identifier, Work: work}))
 }
 
 func (v *visit) resetWith() error {
@@ -126,7 +160,15 @@ func (v *visit) sendReset() error {
 		organization = p.Organization.ID
 		v.dress(p.Organization)
 	}
-	err := v.Authn.RequestReset(v.r.Context(), v.realm, authn.Forgotten{Identifier: identifier, Organization: organization, Origin: v.origin, Locale: v.Lang})
+	err := v.Authn.RequestReset(v.r.Context(), v.realm, authn.Forgotten{
+		Identifier: identifier, Organization: organization, Origin: v.origin, Locale: v.Lang, Address: v.address(), Work: v.brought(),
+	})
+	if asked := missing(err); asked != nil {
+		work := v.asks(asked)
+		view := v.titled("reset_title")
+		view.Problem = v.t("problem_challenge")
+		return v.show(http.StatusUnprocessableEntity, Reset(ResetView{View: view, Identifier: identifier, Work: work}))
+	}
 	if err != nil {
 		return err
 	}

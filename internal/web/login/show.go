@@ -12,6 +12,9 @@ import (
 // step shows the page of a step, with what was wrong if something was.
 func (v *visit) step(p authn.Progress, wrong error) error {
 	v.dress(p.Organization)
+	if asked := missing(wrong); asked != nil {
+		p.Work = asked
+	}
 	status := http.StatusOK
 	if wrong != nil {
 		v.Problem, status = v.problem(wrong), statusOf(wrong)
@@ -31,7 +34,10 @@ func (v *visit) step(p authn.Progress, wrong error) error {
 		if err != nil {
 			return err
 		}
-		return v.show(status, SignUpPage(SignUpView{View: v.titled("account_title"), Email: p.Identifier, Password: password && p.Provider == ""}))
+		work := v.asks(p.Work)
+		return v.show(status, SignUpPage(SignUpView{
+			View: v.titled("account_title"), Email: p.Identifier, Person: v.posted("name"), Password: password && p.Provider == "", Work: work,
+		}))
 	case authn.Choose:
 		return v.showChoose(p, status)
 	case authn.Join:
@@ -136,7 +142,8 @@ func (v *visit) showProof(p authn.Progress, status int) error {
 	}
 	switch m := v.chosen(p); m {
 	case authn.ByPassword:
-		return v.show(status, Password(PasswordView{View: v.titled("password_title"), Identifier: identifier, Others: others, Reset: p.Reset}))
+		work := v.asks(p.Work)
+		return v.show(status, Password(PasswordView{View: v.titled("password_title"), Identifier: identifier, Others: others, Reset: p.Reset, Work: work}))
 	case authn.ByPasskey:
 		options, err := v.passkeyOptions()
 		if err != nil {

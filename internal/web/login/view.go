@@ -21,6 +21,8 @@ type View struct {
 	Problem string // what went wrong, in the language
 	Notice  string // what went well
 	Live    bool   // parts of the page are replaced without loading it anew
+	Script  string // of a captcha service, or ""
+	Refresh string // where the page leads by itself, or ""
 }
 
 func (v View) t(key string, with ...string) string { return say(v.Lang, key, with...) }
@@ -68,6 +70,7 @@ type IdentifyView struct {
 	Passkey    string // options of the ceremony as JSON, or ""
 	SignUp     bool   // people may sign up by themselves
 	New        bool   // this is the page to sign up at
+	Work       Work
 }
 
 // MethodsView offers ways to prove oneself.
@@ -84,6 +87,7 @@ type PasswordView struct {
 	Identifier string
 	Others     bool // there are other ways
 	Reset      bool
+	Work       Work
 }
 
 // CodeView asks for a code.
@@ -120,7 +124,7 @@ type SignUpView struct {
 	Email    string
 	Person   string
 	Password bool
-	Provider string
+	Work     Work
 }
 
 // ChooseView lets somebody choose an organization.
@@ -182,6 +186,7 @@ type ResetView struct {
 	View
 	Identifier string
 	Sent       bool
+	Work       Work
 }
 
 // NewPasswordView asks for a new password.
@@ -205,19 +210,21 @@ type InvitationView struct {
 // ConsentView asks whether an application may.
 type ConsentView struct {
 	View
-	Application string
-	Person      string
-	Scopes      []string
-	Request     string
+	Application  string
+	Organization string
+	Person       string
+	Scopes       []string
+	Request      string
 }
 
 // DeviceView asks for the code that a device shows.
 type DeviceView struct {
 	View
-	Code        string
-	Application string // known: the question whether to allow it
-	Scopes      []string
-	Handle      string
+	Code         string
+	Application  string // known: the question whether to allow it
+	Organization string
+	Person       string
+	Scopes       []string
 }
 
 // MessageView tells something, and perhaps where to go on.
