@@ -118,12 +118,18 @@ func TestALockedAccountIsUnlockedByMail(t *testing.T) {
 		t.Error("a token is written into the page as it is")
 	}
 	for _, wrong := range []string{"", "token=x", "token=" + strings.Repeat("x", 20_000)} {
-		if w := ask("POST", "/unlock", wrong); w.Code != http.StatusBadRequest {
+		if w := ask("POST", "/unlock", wrong); w.Code != http.StatusUnprocessableEntity {
 			t.Errorf("POST %.20q: %d", wrong, w.Code)
 		}
 	}
-	if w := ask("PUT", "/unlock", ""); w.Code != http.StatusMethodNotAllowed {
+	if w := ask("PUT", "/unlock", ""); w.Code != http.StatusNotFound {
 		t.Errorf("PUT: %d", w.Code)
+	}
+	german := httptest.NewRequest("GET", realm.Origins[0]+link, nil)
+	german.Header.Set("Accept-Language", "de")
+	page := httptest.NewRecorder()
+	if at.h.ServeHTTP(page, german); !strings.Contains(page.Body.String(), "Konto entsperren") || strings.Count(page.Body.String(), token) != 1 {
+		t.Errorf("the page:\n%s", page.Body)
 	}
 	if w := ask("POST", "/unlock", "token="+token); w.Code != http.StatusOK {
 		t.Fatalf("unlock: %d %s", w.Code, w.Body)

@@ -3,13 +3,16 @@ package native
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"guildhall/internal/access"
 	"guildhall/internal/archive"
 	"guildhall/internal/edge"
 	"guildhall/internal/erasure"
 	"guildhall/internal/fault"
+	"guildhall/internal/guard"
 )
 
 // A problem is every answer that is not a success (RFC 9457).
@@ -27,6 +30,7 @@ type problem struct {
 	Conflicts  []conflict     `json:"conflicts,omitempty" nullable:"false" doc:"The names that others have taken; a restore can give new ones."`
 	Refused    []archiveLine  `json:"refused_lines,omitempty" nullable:"false" doc:"The lines of an archive because of which nothing was imported."`
 	Holds      []obstacle     `json:"holds,omitempty" nullable:"false" doc:"The legal holds that forbid it."`
+	Work       *signInWork    `json:"work,omitempty" nullable:"false" doc:"What a suspicious client has to do first."`
 }
 
 // A change counts what happened since a preview.
@@ -135,6 +139,10 @@ func (a *API) Failure(f *fault.Error, c edge.Call) edge.Reply {
 		}
 	case []erasure.Hold:
 		p.Holds = obstacles(c, detail)
+	case guard.Puzzle:
+		p.Work = showWork(&detail)
+	case guard.Wait:
+		header.Set("Retry-After", strconv.FormatInt(int64(detail.Retry/time.Second)+1, 10))
 	case archive.Report:
 		p.Refused = archiveLines(detail.Refused)
 	case []string:

@@ -8,6 +8,7 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
 	"guildhall/internal/fault"
+	"guildhall/internal/guard"
 	"guildhall/internal/id"
 )
 
@@ -31,8 +32,28 @@ type signInStep struct {
 	Organization  *string        `json:"organization"`
 	SentTo        *string        `json:"sent_to"`
 	User          *string        `json:"user" doc:"Who has proven themselves."`
+	Work          *signInWork    `json:"work,omitempty" nullable:"false" doc:"Asked for before a password is guessed or an account made, where the network is suspicious: see the action work."`
 	Recovery      []string       `json:"recovery_codes,omitempty" doc:"After an authenticator app was set up; shown this once."`
 	ExpiresAt     moment         `json:"expires_at"`
+}
+
+// A signInWork is what a suspicious client has to do.
+type signInWork struct {
+	Kind      string `json:"kind" enum:"puzzle,captcha" doc:"A puzzle of ours, in the form of ALTCHA's proof of work, or the captcha service that the server is set up with, whose answer is the value."`
+	Challenge string `json:"challenge,omitempty" nullable:"false" doc:"The SHA-256, in hexadecimal digits, of salt and the number that is looked for."`
+	Salt      string `json:"salt,omitempty" nullable:"false"`
+	Most      int64  `json:"most,omitempty" nullable:"false" doc:"The largest number that can be it."`
+	Signature string `json:"signature,omitempty" nullable:"false" doc:"The value is base64url(salt).number.signature."`
+}
+
+func showWork(p *guard.Puzzle) *signInWork {
+	switch {
+	case p == nil:
+		return nil
+	case p.Algorithm == "":
+		return &signInWork{Kind: "captcha"}
+	}
+	return &signInWork{"puzzle", p.Challenge, p.Salt, p.Most, p.Signature}
 }
 
 // A signInChoice is something to choose.
@@ -46,7 +67,7 @@ type signInChoice struct {
 // A signInMove is one answer to what an attempt asks for.
 type signInMove struct {
 	Handle string         `json:"handle" minLength:"20" maxLength:"200"`
-	Action string         `json:"action" enum:"look,identify,password,send,code,link,totp,recovery_code,passkey,confirm_totp,enrol_passkey,choose,join,sign_up,new_password,agree_link,returned" doc:"What is answered. Value holds the identifier, password, method to send by, code, token of the link, organization to choose (none when empty) or name."`
+	Action string         `json:"action" enum:"look,identify,password,send,code,link,totp,recovery_code,passkey,confirm_totp,enrol_passkey,choose,join,sign_up,new_password,agree_link,returned,work" doc:"What is answered. Value holds the identifier, password, method to send by, code, token of the link, organization to choose (none when empty), name or proof of work."`
 	Value  string         `json:"value,omitempty" maxLength:"4096" writeOnly:"true"`
 	Answer map[string]any `json:"answer,omitempty" doc:"Of a passkey, or what an identity provider sent back: state, code, iss, error."`
 }
@@ -84,6 +105,7 @@ type startedSession struct {
 type forgottenPassword struct {
 	Identifier   string `json:"identifier" minLength:"1" maxLength:"254"`
 	Organization string `json:"organization,omitempty" maxLength:"64"`
+	Work         string `json:"work,omitempty" maxLength:"8192" writeOnly:"true" doc:"The proof of work, where it was asked for: the problem work_required has the puzzle."`
 }
 
 // A replacedPassword is what the link of the mail replaces it with.
@@ -103,7 +125,7 @@ func (a *API) signInOperations() []operation {
 		{name: "sign_in.finish", method: http.MethodPost, path: "/sign-in/finish", public: true, status: http.StatusCreated,
 			summary: "Begin the session", handling: takes(a.finishSignIn)},
 		{name: "password.forgotten", method: http.MethodPost, path: "/password/forgotten", public: true,
-			summary: "Mail a link that replaces a forgotten password", notes: "Nobody learns whether there is an account.", handling: takesOnly(a.forgotten)},
+			summary: "Mail a link that replaces a forgotten password", notes: "Nobody learns whether there is an account. A suspicious client has to work first.", handling: takesOnly(a.forgotten)},
 		{name: "password.replace", method: http.MethodPost, path: "/password/replace", public: true,
 			summary: "Replace a forgotten password", notes: "Ends every session of the account and signs nobody in.", handling: takesOnly(a.replacePassword)},
 	}
@@ -123,7 +145,7 @@ func (a *API) visited(c *edge.Call) (id.ID, error) {
 
 func showStep(c edge.Call, p authn.Progress) signInStep {
 	in := c.Actor.Realm
-	s := signInStep{Step: string(p.Step), Methods: []string{}, Connections: []signInChoice{}, Organizations: []signInChoice{}, SentTo: textOrNull(p.SentTo), ExpiresAt: moment(p.ExpiresAt)}
+	s := signInStep{Step: string(p.Step), Methods: []string{}, Connections: []signInChoice{}, Organizations: []signInChoice{}, SentTo: textOrNull(p.SentTo), Work: showWork(p.Work), ExpiresAt: moment(p.ExpiresAt)}
 	for _, m := range p.Methods {
 		s.Methods = append(s.Methods, string(m))
 	}
@@ -206,6 +228,7 @@ func (a *API) move(c edge.Call, in id.ID, m signInMove) (p authn.Progress, codes
 		"sign_up":      func() (authn.Progress, error) { return s.SignUp(ctx, in, h, authn.NewPerson{Name: v}) },
 		"new_password": func() (authn.Progress, error) { return s.NewPassword(ctx, in, h, v) },
 		"agree_link":   func() (authn.Progress, error) { return s.AgreeLink(ctx, in, h, v == "yes") },
+		"work":         func() (authn.Progress, error) { return s.Work(ctx, in, h, v) },
 		"returned":     func() (authn.Progress, error) { return s.Returned(ctx, in, h, providerAnswer(m.Answer)) },
 	}
 	p, err = moves[m.Action]()
@@ -267,7 +290,7 @@ func (a *API) forgotten(c edge.Call, in forgottenPassword) error {
 	if err != nil {
 		return err
 	}
-	f := authn.Forgotten{Identifier: in.Identifier}
+	f := authn.Forgotten{Identifier: in.Identifier, Address: c.Client.String(), Work: in.Work}
 	if in.Organization != "" {
 		f.Organization = parse(realm, id.Organization, in.Organization)
 	}

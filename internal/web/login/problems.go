@@ -33,8 +33,8 @@ var statuses = map[fault.Kind]int{
 // problem is what to tell a person about a failure, in the language.
 func (v *visit) problem(err error) string {
 	f := fault.From(err)
-	if d, ok := f.Detail.(time.Duration); ok && f.Kind == fault.Exhausted && d > 0 {
-		return v.t("problem_wait", "seconds", strconv.Itoa(int(d.Seconds()+1)))
+	if w, ok := f.Detail.(guard.Wait); ok && w.Retry > 0 {
+		return v.t("problem_wait", "seconds", strconv.Itoa(int(w.Retry/time.Second)+1))
 	}
 	if f.Reason == "invalid" && f.Field == "identifier" {
 		return v.t("problem_identifier")
