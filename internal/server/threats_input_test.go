@@ -196,6 +196,8 @@ func TestT_P09_AFailingDatabaseIsNoNews(t *testing.T) {
 		roots[tb.dialect] = at.root(t, tb.dialect, at.here)
 		roots[tb.dialect].send("GET", tb.routes[len(tb.routes)-1].Pattern, "") // whatever is remembered is remembered now
 	}
+	at.stop() // whoever works beside requests looks for the database
+	at.wait.Wait()
 	if err := at.DB.Close(); err != nil {
 		t.Fatal(err)
 	}
