@@ -65,6 +65,11 @@ crash: build ## kill a deletion of CRASH_MEMBERS (200000) with SIGKILL CRASH_KIL
 	@CRASH_MEMBERS=$(CRASH_MEMBERS) CRASH_KILLS=$(CRASH_KILLS) GUILDHALL_BINARY=$(CURDIR)/bin/guildhall \
 		go test -count=1 -v -timeout 2h -run TestT_C11_ADeletionThatIsKilledEndsAsOneThatIsNot ./cmd/guildhall
 
+.PHONY: faults
+faults: build ## delete organizations of 20000 while the disk runs full, and while PostgreSQL is lost in every way, 20 times each
+	@FAULT_MEMBERS=20000 FAULT_TIMES=20 GUILDHALL_BINARY=$(CURDIR)/bin/guildhall \
+		go test -count=1 -v -timeout 2h -run 'TestT_C11_P13_|TestT_P12_' ./cmd/guildhall
+
 .PHONY: generate
 generate: ## write generated code and documents anew
 	go generate ./...

@@ -69,10 +69,13 @@ type crash struct {
 	t          *testing.T
 	binary     string
 	address    string // of the database
+	through    string // how the server reaches it, if not by its address
+	settled    func() // ends what was done to it, or nil
 	listen     string
 	realm      realm.Realm
 	by         access.Actor
 	key        string // may do everything
+	aside      string // the same in another realm, where others are at work meanwhile
 	calm, hit  tenant // what is deleted in peace, and what is killed
 	bystanders map[string]string
 	deletion   id.ID // of what is killed
@@ -145,6 +148,9 @@ func (c *crash) populate(members int) {
 	made, err := server.NewServices(w.DB, w.Master).Mint(c.t.Context(), w.Realm, server.Wish{Dialect: "native"})
 	c.must(err)
 	c.key = made.Values["token"]
+	made, err = server.NewServices(w.DB, w.Master).Mint(c.t.Context(), w.In(c.t, "Aside").Realm, server.Wish{Dialect: "native"})
+	c.must(err)
+	c.aside = made.Values["token"]
 	neighbour := w.Organization(c.t, directory.Organization{Name: "Neighbour"})
 	role, err := w.Directory.CreateRole(c.t.Context(), w.System, directory.Role{Organization: neighbour.ID, Key: "guest"})
 	c.must(err)
@@ -210,7 +216,7 @@ func (c *crash) others(raw *sql.DB) map[string]string {
 		"organizations": "id", "users": "home_id", "members": "organization_id", "role_assignments": "organization_id", "domains": "organization_id",
 		"invitations": "organization_id", "credentials": "organization_id", "roles": "organization_id", "api_keys": "organization_id",
 	} {
-		text := "SELECT count(*), COALESCE(SUM(id % 1000003), 0), COALESCE(SUM(version), 0) FROM " + table + " WHERE " + of + " NOT IN ($1, $2)"
+		text := "SELECT count(*), COALESCE(SUM(id % 1000003), 0), COALESCE(SUM(version), 0) FROM " + table + " WHERE realm_id = $3 AND " + of + " NOT IN ($1, $2)"
 		if table == "members" || table == "role_assignments" {
 			text += " AND home_id NOT IN ($1, $2)"
 		}
@@ -218,7 +224,7 @@ func (c *crash) others(raw *sql.DB) map[string]string {
 			text = strings.Replace(text, "SUM(version)", "SUM(1)", 1)
 		}
 		var n, ids, versions int64
-		c.must(raw.QueryRow(text, int64(c.calm.org), int64(c.hit.org)).Scan(&n, &ids, &versions))
+		c.must(raw.QueryRow(text, int64(c.calm.org), int64(c.hit.org), int64(c.realm.ID)).Scan(&n, &ids, &versions))
 		seen[table] = fmt.Sprint(n, " rows, ids ", ids, ", versions ", versions)
 	}
 	return seen
@@ -238,13 +244,28 @@ func (c *crash) start() *life {
 	if strings.Contains(c.address, "://") {
 		args = append(args[:5], "--database", c.address)
 	}
+	if c.through != "" {
+		args[6] = c.through
+	}
 	l := &life{c: c, command: exec.Command(c.binary, args...), output: &bytes.Buffer{}, ended: make(chan struct{})}
 	if strings.Contains(c.address, "://") {
 		l.command.Env = append(os.Environ(), masterKeyVariable+"="+storetest.MasterKey)
 	}
 	l.command.Stdout, l.command.Stderr = l.output, l.output
 	c.must(l.command.Start())
-	c.t.Cleanup(func() { _ = l.command.Process.Kill() }) // for a test that fails
+	c.t.Cleanup(func() { // for a test that fails
+		_ = l.command.Process.Kill()
+		<-l.ended
+		if said := l.output.String(); c.t.Failed() {
+			var lines []string // without those of single requests
+			for line := range strings.Lines(said) {
+				if !strings.Contains(line, "msg=request") {
+					lines = append(lines, line)
+				}
+			}
+			c.t.Logf("the server said:\n%s", strings.Join(lines[max(0, len(lines)-40):], ""))
+		}
+	})
 	go func() {
 		_ = l.command.Wait()
 		close(l.ended)
@@ -346,20 +367,18 @@ func (c *crash) inPeace() {
 	if status, body := c.remove(c.calm); status != http.StatusAccepted {
 		c.t.Fatalf("delete: %d %s", status, body)
 	}
-	c.await(func(raw *sql.DB) bool { return receipts(c.t, raw) == 1 })
+	c.await(func(raw *sql.DB) bool { return c.receipts(raw) == 1 })
 	l.kill()
 }
 
-func receipts(t *testing.T, raw *sql.DB) (n int) {
-	t.Helper()
-	if err := raw.QueryRow("SELECT count(*) FROM receipts").Scan(&n); err != nil {
-		t.Fatal(err)
-	}
+func (c *crash) receipts(raw *sql.DB) (n int) {
+	c.t.Helper()
+	c.must(raw.QueryRow("SELECT count(*) FROM receipts WHERE realm_id = $1", int64(c.realm.ID)).Scan(&n))
 	return n
 }
 
-// await looks at the database beside the server until something is so.
-func (c *crash) await(is func(raw *sql.DB) bool) {
+// beside opens the database for reading, beside whoever has it open.
+func (c *crash) beside() *sql.DB {
 	c.t.Helper()
 	driver, name := "sqlite", "file:"+filepath.Join(c.address, store.FileName)+"?_pragma=busy_timeout(15000)&_pragma=query_only(1)"
 	if strings.Contains(c.address, "://") {
@@ -367,6 +386,13 @@ func (c *crash) await(is func(raw *sql.DB) bool) {
 	}
 	raw, err := sql.Open(driver, name)
 	c.must(err)
+	return raw
+}
+
+// await looks at the database beside the server until something is so.
+func (c *crash) await(is func(raw *sql.DB) bool) {
+	c.t.Helper()
+	raw := c.beside()
 	defer raw.Close()
 	for end := time.Now().Add(3 * time.Minute); !is(raw); time.Sleep(200 * time.Microsecond) {
 		if time.Now().After(end) {
@@ -413,7 +439,7 @@ func (c *crash) killed(kills int) {
 		c.examine(fmt.Sprintf("at %d of %d rows", rows, c.total))
 	}
 	l = c.start()
-	c.await(func(raw *sql.DB) bool { return receipts(c.t, raw) == 2 })
+	c.await(func(raw *sql.DB) bool { return c.receipts(raw) == 2 })
 	l.kill()
 	c.alike()
 }

@@ -49,9 +49,37 @@ func DurableURL(t testing.TB) string {
 	return durable.database(t)
 }
 
+// A Server is a PostgreSQL server of one test, which can do to it what it likes.
+type Server struct {
+	URL string // of an empty database
+	dir string
+}
+
+// Own starts a server for t alone, which waits for the disk at each commit.
+func Own(t testing.TB) *Server {
+	t.Helper()
+	s := &server{flags: []string{"--durable"}} // what it acknowledges outlives a crash
+	t.Cleanup(func() {                         // after the database was dropped
+		if s.hold != nil {
+			_ = s.hold.Close()
+		}
+	})
+	return &Server{URL: s.database(t), dir: s.dir}
+}
+
+// Crash ends all processes of the server without giving them time for anything, and
+// starts it again at the same address. It returns when connections are accepted.
+func (s *Server) Crash(t testing.TB) {
+	t.Helper()
+	if out, err := exec.Command("/bin/sh", "-c", script, "postgres-temp.sh", "crash", s.dir).CombinedOutput(); err != nil {
+		t.Fatalf("pgtest: %v: %s", err, out)
+	}
+}
+
 // A server is one PostgreSQL server of this process.
 type server struct {
 	flags []string
+	dir   string
 
 	start sync.Once
 	err   error
@@ -116,6 +144,7 @@ func (s *server) launch() error {
 	if err != nil {
 		return err
 	}
+	s.dir = dir
 	lock, err := lockFolder(dir)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@
 #
 #   postgres-temp.sh start DIR [--durable]   start a server in DIR (absent or empty), print its URL
 #   postgres-temp.sh stop DIR                stop it and remove DIR
+#   postgres-temp.sh crash DIR               end its processes at once and start it again, as after a crash
 #   postgres-temp.sh hold DIR [--durable]    start, print the URL; stop and remove DIR when standard input ends
 #
 # The server listens on a free port of the loopback interface, has a random password, and keeps text as UTF-8 in byte
@@ -105,7 +106,14 @@ stop() {
 	fi
 }
 
-[ $# -ge 2 ] || fail "usage: postgres-temp.sh start|stop|hold DIR [--durable]"
+crash() {
+	as_server "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 120 -m immediate restart >/dev/null 2>&1 3>&- || {
+		cat "$dir/log" >&2
+		fail "the server in $dir did not start again"
+	}
+}
+
+[ $# -ge 2 ] || fail "usage: postgres-temp.sh start|stop|crash|hold DIR [--durable]"
 command=$1
 case $2 in
 /*) dir=$2 ;;
@@ -116,7 +124,7 @@ durable=no
 cd / # the server's user may not be allowed where we are
 
 find_binaries
-if [ "$command" != stop ] && [ -n "$(ls -A "$dir" 2>/dev/null)" ]; then
+if [ "$command" != stop ] && [ "$command" != crash ] && [ -n "$(ls -A "$dir" 2>/dev/null)" ]; then
 	fail "$dir is not empty"
 fi
 
@@ -128,6 +136,9 @@ start)
 	;;
 stop)
 	stop
+	;;
+crash)
+	crash
 	;;
 hold)
 	trap 'stop' EXIT

@@ -65,6 +65,18 @@ func (m *metrics) delivery(o webhook.Outcome) {
 	m.deliveries.WithLabelValues(answer).Observe(o.Took.Seconds())
 }
 
+// watch tells whether the database finds room to write.
+func (m *metrics) watch(writable func() bool) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "guildhall_database_writable", Help: "0 while the database cannot be written, because its disk is full or fails.",
+	}, func() float64 {
+		if writable() {
+			return 1
+		}
+		return 0
+	}))
+}
+
 // Metrics answers with the metrics in Prometheus's text format.
 func (s *Server) Metrics() http.Handler {
 	return promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{})

@@ -155,6 +155,7 @@ func (s *Server) start(ctx context.Context) error {
 		return errors.Join(err, db.Close())
 	}
 	s.Services = NewServices(db, key)
+	s.metrics.watch(db.Writable)
 	if err := s.openGuard(ctx); err != nil {
 		return err
 	}

@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
 	"strings"
@@ -67,6 +65,11 @@ var sqliteEngine = engine{
 // Result codes of SQLite (https://sqlite.org/rescode.html).
 const (
 	sqliteBusy       = 5
+	sqliteNoMemory   = 7
+	sqliteReadOnly   = 8
+	sqliteIO         = 10
+	sqliteFull       = 13
+	sqliteCannotOpen = 14
 	sqlitePrimaryKey = 1555
 	sqliteUnique     = 2067
 )
@@ -100,6 +103,9 @@ func openPool(address string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !strings.Contains(address, "connect_timeout") {
+		config.ConnectTimeout = silence
+	}
 	return stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 		_, _ = conn.Exec(ctx, "SET jit = off")
 		return mortal(conn.PgConn().Conn())
@@ -121,26 +127,6 @@ func mortal(conn net.Conn) error {
 	}
 	err := tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: silence / 4, Interval: silence / 4, Count: 3})
 	return errors.Join(err, abandon(tcp, silence))
-}
-
-// badText reports that PostgreSQL was given text that it cannot keep, in a place
-// that does not look by itself.
-func badText(err error) bool {
-	var e *pgconn.PgError
-	return errors.As(err, &e) && (e.Code == "22021" || e.Code == "22P05")
-}
-
-// away reports that PostgreSQL cannot be reached, is going down, or takes no more
-// connections (PostgreSQL documentation, Appendix A: classes 08, 53 and 57P).
-func away(err error) bool {
-	var e *pgconn.PgError
-	if errors.As(err, &e) {
-		return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "53") || strings.HasPrefix(e.Code, "57P")
-	}
-	var connect *pgconn.ConnectError
-	var network net.Error
-	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) ||
-		errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err)
 }
 
 // sqliteDSN is the data source name of one handle on a file. Busy waiting is a

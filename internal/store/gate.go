@@ -8,14 +8,20 @@ import (
 
 // A gate lets one writer through at a time. Whoever waits in the foreground goes
 // before everybody in the background, so that a purge made of many short
-// transactions delays a request by one of them at most.
+// transactions delays a request by one of them at most. Where requests never cease
+// to wait, one in the background goes before them now and then: otherwise nothing
+// would ever be purged while a server is busy.
 type gate struct {
 	mu         sync.Mutex
 	busy       bool
 	foreground []chan struct{}
 	background []chan struct{}
 	asked      time.Time // when somebody came in the foreground last
+	first      time.Time // since when the first in the background is the first
 }
+
+// patience is how long somebody in the background lets others pass.
+const patience = 20 * time.Millisecond
 
 // quiet reports whether nobody came in the foreground for a while.
 func (g *gate) quiet(while time.Duration) bool {
@@ -38,7 +44,9 @@ func (g *gate) enter(ctx context.Context, background bool) error {
 	turn := make(chan struct{}, 1)
 	queue := &g.foreground
 	if background {
-		queue = &g.background
+		if queue = &g.background; len(*queue) == 0 {
+			g.first = time.Now()
+		}
 	}
 	*queue = append(*queue, turn)
 	g.mu.Unlock()
@@ -73,13 +81,15 @@ func (g *gate) leave() {
 }
 
 func (g *gate) pass() {
-	for _, queue := range []*[]chan struct{}{&g.foreground, &g.background} {
-		if len(*queue) > 0 {
-			turn := (*queue)[0]
-			*queue = (*queue)[1:]
-			turn <- struct{}{}
-			return
-		}
+	queue := &g.foreground
+	if len(g.foreground) == 0 || len(g.background) > 0 && time.Since(g.first) > patience {
+		queue, g.first = &g.background, time.Now()
 	}
-	g.busy = false
+	if len(*queue) == 0 {
+		g.busy = false
+		return
+	}
+	turn := (*queue)[0]
+	*queue = (*queue)[1:]
+	turn <- struct{}{}
 }

@@ -53,6 +53,44 @@ func TestGateLetsTheForegroundGoFirstAndInOrder(t *testing.T) {
 	}
 }
 
+// Without end to the foreground the background has its turn all the same, seldom.
+func TestGateDoesNotStarveTheBackground(t *testing.T) {
+	var g gate
+	ended := make(chan struct{})
+	var wait sync.WaitGroup
+	for range 4 { // one of them waits at any time
+		wait.Go(func() {
+			for {
+				select {
+				case <-ended:
+					return
+				default:
+				}
+				if err := g.enter(t.Context(), false); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(time.Millisecond)
+				g.leave()
+			}
+		})
+	}
+	g.waiting(t, 3)
+	start, turns := time.Now(), 0
+	for ; turns < 5; turns++ {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		if err := g.enter(ctx, true); err != nil {
+			t.Fatalf("turn %d of the background: %v", turns, err)
+		}
+		g.leave()
+		cancel()
+	}
+	close(ended)
+	wait.Wait()
+	if took := time.Since(start); took < 4*patience {
+		t.Errorf("the background went before others %d times in %s", turns, took)
+	}
+}
+
 // Whoever gives up leaves no gap: the gate goes on to the next one, also when the
 // turn came in the same moment.
 func TestGateSurvivesWritersThatGiveUp(t *testing.T) {

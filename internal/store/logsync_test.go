@@ -2,12 +2,18 @@ package store
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"guildhall/internal/fault"
+	"guildhall/internal/realm"
 )
 
 func newTestLogSync(t *testing.T, flush func(*os.File) error) *logSync {
@@ -70,8 +76,55 @@ func TestACommitThatIsNotFlushedIsNotAcknowledged(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	failing = false
+	if err := s.wait(); !errors.Is(err, broken) {
+		t.Fatalf("the system says that all is well, which it may have forgotten to write: %v", err)
+	}
+	s.mended()
 	if err := s.wait(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestT_P12_AfterAFailedFlushNothingIsAcknowledgedUntilTheFileHoldsAll fails one flush
+// of a real database, which the system would not report twice.
+func TestT_P12_AfterAFailedFlushNothingIsAcknowledgedUntilTheFileHoldsAll(t *testing.T) {
+	db, err := Open(t.Context(), Options{Address: t.TempDir(), Migrate: true, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	log := db.embedded.log
+	var once sync.Once
+	log.flush = func(f *os.File) (err error) {
+		once.Do(func() { err = errors.New("input/output error") })
+		if err == nil {
+			err = flush(f)
+		}
+		return err
+	}
+	realms := Realms{DB: db}
+	make := func(n int) error {
+		_, err := (&realm.Service{Store: realms}).Create(t.Context(), realm.Realm{Name: fmt.Sprint("Realm ", n)})
+		return err
+	}
+	if err := make(0); fault.KindOf(err) != fault.Unavailable || db.Writable() {
+		t.Fatalf("a commit that was not flushed: %v, writable: %v", err, db.Writable())
+	}
+	for n, end := 1, time.Now().Add(20*time.Second); ; n++ {
+		err := make(n)
+		if err == nil {
+			break
+		}
+		if fault.KindOf(err) != fault.Unavailable {
+			t.Fatal(err)
+		}
+		if time.Now().After(end) {
+			t.Fatal("the log is never begun anew")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if log.failed() != nil {
+		t.Error("the failure is remembered for ever")
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -141,7 +140,7 @@ func (s *statements) exec(ctx context.Context, text string, args []any) (sql.Res
 // readers is how many connections read at once.
 const readers = 4
 
-func openEmbedded(ctx context.Context, folder string, durable bool, log *slog.Logger) (*embedded, error) {
+func openEmbedded(ctx context.Context, folder string, durable bool, t *trouble) (*embedded, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
@@ -194,7 +193,7 @@ func openEmbedded(ctx context.Context, folder string, durable bool, log *slog.Lo
 	}
 	e.writer = newStatements(e.conn)
 	e.reader = newStatements(read)
-	go e.checkpoint(checkpoint, log)
+	go e.checkpoint(checkpoint, t)
 	return e, nil
 }
 
@@ -202,7 +201,7 @@ func openEmbedded(ctx context.Context, folder string, durable bool, log *slog.Lo
 // anybody. Left to the writer it would stop all others for as long as it takes.
 // Where readers keep the log from being reset for long and it grows large, one
 // checkpoint waits for them.
-func (e *embedded) checkpoint(db *sql.DB, log *slog.Logger) {
+func (e *embedded) checkpoint(db *sql.DB, t *trouble) {
 	defer close(e.done)
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
@@ -214,18 +213,25 @@ func (e *embedded) checkpoint(db *sql.DB, log *slog.Logger) {
 		}
 		var busy, pages, moved int
 		err := db.QueryRow("PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &moved)
+		lost := e.log != nil && e.log.failed() != nil
 		switch {
 		case err != nil || moved != pages:
-		case e.scrub.Load():
+		case lost || e.scrub.Load():
 			tries++
-			if err = e.empty(db, tries); err == nil {
+			if err = e.empty(db, tries); err == nil && !e.scrub.Load() {
 				tries = 0
+				if lost {
+					e.log.mended()
+				}
 			}
 		case pages > 65536: // 256 MiB: start the log anew
 			err = db.QueryRow("PRAGMA wal_checkpoint(RESTART)").Scan(&busy, &pages, &moved)
 		}
-		if err != nil && !sqliteEngine.retry(err) {
-			log.Warn("move the write-ahead log into the database", "error", err)
+		switch {
+		case full(err) || failing(err):
+			t.note(err)
+		case err != nil && !sqliteEngine.retry(err):
+			t.log.Warn("move the write-ahead log into the database", "error", err)
 		}
 	}
 }
@@ -285,6 +291,11 @@ func (e *embedded) close() error {
 // background is not waited for: what a loss of power takes of it is done again,
 // and whoever waits makes all that was written before durable as well.
 func (e *embedded) update(ctx context.Context, background bool, fn func(querier) error) error {
+	if e.log != nil && !background {
+		if err := e.log.failed(); err != nil {
+			return err
+		}
+	}
 	if err := e.write(ctx, background, fn); err != nil || background || e.log == nil {
 		return err
 	}

@@ -17,7 +17,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"guildhall/internal/fault"
 	"guildhall/internal/id"
 )
 
@@ -51,6 +50,7 @@ type DB struct {
 	lined    atomic.Bool   // deliveries were lined up in this process
 	rate     atomic.Uint64 // of purges, rows a second, as a float's bits
 	clocks
+	trouble  trouble
 	closed   sync.Once
 	closeErr error
 }
@@ -67,6 +67,7 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 	if db.log == nil {
 		db.log = slog.Default()
 	}
+	db.trouble.log = db.log
 	if err := db.open(ctx, opts); err != nil {
 		_ = db.Close()
 		return nil, err
@@ -76,7 +77,7 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 
 func (db *DB) open(ctx context.Context, opts Options) (err error) {
 	if db.engine.name == "sqlite" {
-		if db.embedded, err = openEmbedded(ctx, opts.Address, !opts.Fast, db.log); err != nil {
+		if db.embedded, err = openEmbedded(ctx, opts.Address, !opts.Fast, &db.trouble); err != nil {
 			return err
 		}
 	} else {
@@ -185,6 +186,7 @@ func (db *DB) update(ctx context.Context, realm id.ID, background bool, fn func(
 			tx.q = q
 			return fn(tx)
 		})
+		db.trouble.note(err)
 		if err == nil {
 			db.committed(tx)
 		}
@@ -229,22 +231,4 @@ func (db *DB) transact(ctx context.Context, background bool, fn func(querier) er
 		return ctx.Err() // which ended the transaction between two statements
 	}
 	return err
-}
-
-var errUnavailable = fault.New(fault.Unavailable, "database_unavailable", "", "the database is not available; try again")
-
-// translate makes a fault of what a database or a context reported.
-func translate(err error) error {
-	var f *fault.Error
-	switch {
-	case err == nil || errors.As(err, &f):
-		return err
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return errUnavailable.Because(err)
-	case badText(err):
-		return errText.Because(err)
-	case postgresEngine.retry(err), sqliteEngine.retry(err), errors.Is(err, id.ErrLease), errors.Is(err, errRaced), away(err):
-		return errUnavailable.Because(err)
-	}
-	return fault.ErrInternal.Because(err)
 }
