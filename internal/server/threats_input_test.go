@@ -196,12 +196,10 @@ func TestT_P09_AFailingDatabaseIsNoNews(t *testing.T) {
 		roots[tb.dialect] = at.root(t, tb.dialect, at.here)
 		roots[tb.dialect].send("GET", tb.routes[len(tb.routes)-1].Pattern, "") // whatever is remembered is remembered now
 	}
-	at.stop() // whoever works beside requests looks for the database
-	at.wait.Wait()
 	if err := at.DB.Close(); err != nil {
 		t.Fatal(err)
 	}
-	at.DB = nil // the end of the test must not close it once more
+	t.Cleanup(func() { at.DB = nil }) // the end of the test must not close it once more; until then others look for it
 	failed := 0
 	for _, tb := range tables() {
 		c := roots[tb.dialect]
