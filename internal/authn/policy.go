@@ -32,6 +32,8 @@ func methodOf(c sso.Connection) Method {
 // organization's own identity provider is the organization's to allow.
 func (f *flow) allows(m Method, o *directory.Organization) bool {
 	switch {
+	case m == ByPasskey && !credential.TakesPasskeys(f.Origin):
+		return false
 	case o != nil && o.Settings.Methods == directory.AllowSome && !slices.Contains(o.Settings.AllowedMethods, string(m)),
 		o != nil && o.Settings.Methods == directory.AllowNone:
 		return false
@@ -98,7 +100,7 @@ func (s *Service) seconds(ctx context.Context, tx Tx, f *flow, o *directory.Orga
 		case credential.TOTP:
 			has[ByTOTP] = true
 		case credential.Passkey:
-			has[ByPasskey] = true
+			has[ByPasskey] = credential.TakesPasskeys(f.Origin)
 		case credential.RecoveryCode:
 			has[ByRecovery] = len(k.Data.Codes) > 0
 		}
@@ -117,7 +119,7 @@ func (s *Service) seconds(ctx context.Context, tx Tx, f *flow, o *directory.Orga
 		have = nil
 	}
 	for _, m := range []Method{ByTOTP, ByPasskey} {
-		if f.seconded(m, o) {
+		if f.seconded(m, o) && (m != ByPasskey || credential.TakesPasskeys(f.Origin)) {
 			could = append(could, m)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"net/netip"
 	"net/url"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -31,10 +32,22 @@ var algorithms = []protocol.CredentialParameter{
 	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgRS256},
 }
 
+// TakesPasskeys reports whether browsers make passkeys for pages at an origin: its host
+// must have a name, since a number belongs to nobody (Web Authentication Level 3
+// section 5.1.2).
+func TakesPasskeys(origin string) bool {
+	u, err := url.Parse(origin)
+	if err != nil || u.Hostname() == "" {
+		return false
+	}
+	_, err = netip.ParseAddr(u.Hostname())
+	return err != nil
+}
+
 // party is the relying party at one origin, and at no other.
 func party(origin, name string) (*webauthn.WebAuthn, error) {
 	u, err := url.Parse(origin)
-	if err != nil || u.Hostname() == "" {
+	if err != nil || !TakesPasskeys(origin) {
 		return nil, fault.Invalidf("origin", "the origin cannot have passkeys")
 	}
 	if name == "" {

@@ -247,6 +247,35 @@ func (s *Service) AddFactor(ctx context.Context, realm, i id.ID, f Factor) (chan
 	return changed, secret, err
 }
 
+// Continue lets a session go on with what a fresh one of the same person has proved, so
+// that its applications keep what they have and know it by the same name. The fresh one
+// is used up; its secret is from now on that of the session, and the old one is dead.
+func (s *Service) Continue(ctx context.Context, realm, i id.ID, fresh Session) error {
+	return s.Store.Update(ctx, realm, func(tx Tx) error {
+		kept, err := tx.Sessions().Lock(ctx, i)
+		if err != nil {
+			return orSession(err)
+		}
+		if kept.User != fresh.User || kept.Organization != fresh.Organization || kept.Origin != fresh.Origin {
+			return ErrSession
+		}
+		if err := tx.Sessions().Delete(ctx, fresh.ID); err != nil {
+			return orSession(err)
+		}
+		kept.Hash, kept.Factors, kept.Application, kept.Custom = fresh.Hash, fresh.Factors, fresh.Application, fresh.Custom
+		kept.Device, kept.DeviceHash, kept.Address = fresh.Device, fresh.DeviceHash, fresh.Address
+		kept.Idle, kept.SeenAt, kept.IdleUntil, kept.ExpiresAt = fresh.Idle, fresh.SeenAt, fresh.IdleUntil, fresh.ExpiresAt
+		if err := tx.Sessions().Update(ctx, &kept); err != nil {
+			return err
+		}
+		by := "user:" + kept.User.String()
+		if err := s.record(ctx, tx, "session.revoked", by, fresh); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, "session.factor_added", by, kept)
+	})
+}
+
 // Exchange starts a session of the same person in another organization, or in none,
 // with the proofs of this one. Whether they are enough there is the caller's to say.
 func (s *Service) Exchange(ctx context.Context, realm id.ID, from Session, organization id.ID) (Session, string, error) {

@@ -38,6 +38,9 @@ type API struct {
 	Issuer func(*http.Request) (oidc.Issuer, error)
 	// Discovery and Keys are the documents at the root of an origin, which all wires share.
 	Discovery, Keys func(edge.Call) (edge.Reply, error)
+	// Preflight and Readable let scripts of registered origins call the token endpoint.
+	Preflight func(edge.Call) (edge.Reply, error)
+	Readable  func(edge.Call, edge.Reply) edge.Reply
 }
 
 // scheme marks this dialect's credentials, and the ids that its callers chose.

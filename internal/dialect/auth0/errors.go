@@ -143,7 +143,7 @@ type envelope struct {
 // the token endpoint, of the Management API for everything else.
 func (a *API) Failure(f *fault.Error, c edge.Call) edge.Reply {
 	if c.Route != nil && c.Route.Operation == tokenOperation {
-		return oauthFailure(f)
+		return a.Readable(c, oauthFailure(f))
 	}
 	w, ok := reasons[f.Reason]
 	if !ok {

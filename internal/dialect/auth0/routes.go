@@ -20,7 +20,8 @@ type operation struct {
 // Routes are the operations that are served.
 func (a *API) Routes() []edge.Route {
 	routes := []edge.Route{
-		{Operation: tokenOperation, Method: "POST", Pattern: "/oauth/token", Public: true, Class: "token", Handle: a.issueToken},
+		{Operation: tokenOperation, Method: "POST", Pattern: "/oauth/token", Public: true, Class: "token", Handle: a.token},
+		{Operation: "authentication.preflight", Method: "OPTIONS", Pattern: "/oauth/token", Public: true, Handle: a.Preflight},
 		{Operation: "authentication.discovery", Method: "GET", Pattern: "/.well-known/openid-configuration", Public: true, Handle: a.Discovery},
 		{Operation: "authentication.jwks", Method: "GET", Pattern: "/.well-known/jwks.json", Public: true, Handle: a.Keys},
 	}

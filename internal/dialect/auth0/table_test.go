@@ -40,7 +40,7 @@ func TestTablesCoverEveryKindOfFailure(t *testing.T) {
 // TestDeclaredFactsHaveTexts puts every fact that operations report through the
 // table: the answer must be an error of the caller, with a text.
 func TestDeclaredFactsHaveTexts(t *testing.T) {
-	a := &API{}
+	a := &API{Readable: func(_ edge.Call, r edge.Reply) edge.Reply { return r }}
 	route := &edge.Route{Operation: "organizations.get", Scopes: []string{"read:organizations"}}
 	token := &edge.Route{Operation: tokenOperation}
 	for _, f := range []*fault.Error{

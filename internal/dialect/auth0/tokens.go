@@ -104,6 +104,14 @@ type tokenJSON struct {
 	TokenType   string `json:"token_type"`
 }
 
+func (a *API) token(c edge.Call) (edge.Reply, error) {
+	reply, err := a.issueToken(c)
+	if err != nil {
+		return reply, err
+	}
+	return a.Readable(c, reply), nil
+}
+
 // issueToken answers the client-credentials grant (RFC 6749 section 4.4). The
 // body may be a form or JSON, and the client may prove itself in either or by
 // HTTP Basic.

@@ -222,9 +222,9 @@ func (a *API) knows(ctx context.Context, realm id.ID, origin string) bool {
 	return known
 }
 
-// readable lets scripts of registered origins read an answer. Cookies are never asked
+// Readable lets scripts of registered origins read an answer. Cookies are never asked
 // for with it: nothing here that scripts call knows any.
-func (a *API) readable(c edge.Call, reply edge.Reply) edge.Reply {
+func (a *API) Readable(c edge.Call, reply edge.Reply) edge.Reply {
 	if reply.Header == nil {
 		reply.Header = http.Header{}
 	}
@@ -240,8 +240,9 @@ func (a *API) readable(c edge.Call, reply edge.Reply) edge.Reply {
 	return reply
 }
 
-func (a *API) preflight(c edge.Call) (edge.Reply, error) {
-	reply := a.readable(c, edge.NoContent())
+// Preflight answers what browsers ask before scripts of another origin call.
+func (a *API) Preflight(c edge.Call) (edge.Reply, error) {
+	reply := a.Readable(c, edge.NoContent())
 	if reply.Header.Get("Access-Control-Allow-Origin") != "" {
 		reply.Header.Set("Access-Control-Allow-Methods", "GET, POST")
 		reply.Header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")

@@ -114,7 +114,7 @@ func (a *API) secret(c edge.Call, reply edge.Reply) edge.Reply {
 	}
 	reply.Header.Set("Cache-Control", "no-store")
 	reply.Header.Set("Pragma", "no-cache")
-	return a.readable(c, reply)
+	return a.Readable(c, reply)
 }
 
 func (a *API) introspect(c edge.Call) (edge.Reply, error) {

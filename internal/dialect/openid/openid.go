@@ -104,7 +104,7 @@ func (a *API) Routes() []edge.Route {
 				add(e.operation, m, e.path, e.handle)
 			}
 			if e.script {
-				add("preflight", "OPTIONS", e.path, a.preflight)
+				add("preflight", "OPTIONS", e.path, a.Preflight)
 			}
 		}
 	}
@@ -237,5 +237,5 @@ func (a *API) Failure(f *fault.Error, c edge.Call) edge.Reply {
 	}
 	reply.Header.Set("Pragma", "no-cache")
 	reply.Body = e
-	return a.readable(c, reply)
+	return a.Readable(c, reply)
 }

@@ -93,14 +93,22 @@ func (v *visit) finish() error {
 		return err
 	}
 	if old, err := v.signedIn(); err == nil && old.User == done.Session.User {
-		// The person is the same: what the old one was for goes on in the new one.
-		if err := v.Sessions.Revoke(v.r.Context(), actor(v.realm, old), old.ID); err != nil && fault.KindOf(err) == fault.Internal {
+		if err := v.replace(old, done.Session); err != nil && fault.KindOf(err) == fault.Internal {
 			return err
 		}
 	}
 	v.setCookie(session.CookieName(v.origin), done.Secret, done.Session.ExpiresAt.Sub(v.Now()))
 	v.dropCookie(v.cookieName(flowCookie))
 	return v.redirect(behind(done.Request))
+}
+
+// replace puts a session in the place of one of the same person. In the same
+// organization the old one goes on, since nobody signed out of anything.
+func (v *visit) replace(old, fresh session.Session) error {
+	if old.Organization == fresh.Organization {
+		return v.Sessions.Continue(v.r.Context(), v.realm, old.ID, fresh)
+	}
+	return v.Sessions.Revoke(v.r.Context(), actor(v.realm, old), old.ID)
 }
 
 // behind is where a finished flow leads: a page of ours, or back to the request of
