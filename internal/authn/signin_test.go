@@ -466,3 +466,17 @@ func TestRulesOfRealmsAndOrganizationsSayHow(t *testing.T) {
 		}
 	})
 }
+
+// TestPagesAtANumberOfferNoPasskeys begins where browsers make none.
+func TestPagesAtANumberOfferNoPasskeys(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	const number = "https://127.0.0.1:8443"
+	must(t, w.Realms.Store.SetOrigins(ctx, w.Realm.ID, []string{origin, number}))
+	for at, want := range map[string]bool{origin: true, number: false} {
+		_, p, err := w.Begin(ctx, w.Realm.ID, authn.Start{Origin: at})
+		must(t, err)
+		if slices.Contains(p.Methods, authn.ByPasskey) != want {
+			t.Errorf("%s offers %v", at, p.Methods)
+		}
+	}
+}

@@ -128,6 +128,7 @@ func TestT_A02_EveryRouteDeclaresWhatItAsks(t *testing.T) {
 // publicRoutes are all that answer without a credential.
 var publicRoutes = map[string]bool{
 	"auth0 authentication.oauth.token": true, "auth0 authentication.discovery": true, "auth0 authentication.jwks": true,
+	"auth0 authentication.preflight": true, // says which origins may call, nothing else
 	"stytch sessions.get_jwks": true,
 	"ssojet token.management":  true, "ssojet config.get": true,
 	"native openapi": true, "native problems.get": true, "native bootstrap": true,

@@ -131,3 +131,29 @@ func spoiled(token string) string {
 	}
 	return token[:at] + string(swap) + token[at+1:]
 }
+
+// TestScriptsOfRegisteredOriginsReachTheTokenEndpoint asks as browsers do, before and
+// with a request of an application that runs in one.
+func TestScriptsOfRegisteredOriginsReachTheTokenEndpoint(t *testing.T) {
+	b := newBench(t)
+	const spa = "https://spa.example.com"
+	clientID, _ := b.Client(t, scheme, credential.Application{OpenID: credential.OpenID{
+		Kind: credential.AppBrowser, RedirectURIs: []string{spa + "/"}, Origins: []string{spa},
+	}})
+	ask := func(method, origin, body string) http.Header {
+		r := httptest.NewRequest(method, dialecttest.Origin+"/oauth/token", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", origin)
+		w := httptest.NewRecorder()
+		b.handler.ServeHTTP(w, r)
+		return w.Header()
+	}
+	refused := "grant_type=authorization_code&code=x&client_id=" + clientID
+	for origin, want := range map[string]string{spa: spa, "https://spa.example.com.evil": "", "null": "", "http://spa.example.com": ""} {
+		for _, h := range []http.Header{ask("OPTIONS", origin, ""), ask("POST", origin, refused)} {
+			if got := h.Get("Access-Control-Allow-Origin"); got != want || h.Get("Access-Control-Allow-Credentials") != "" || h.Get("Vary") != "Origin" {
+				t.Errorf("%s: %v", origin, h)
+			}
+		}
+	}
+}

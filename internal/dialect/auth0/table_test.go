@@ -109,6 +109,9 @@ func TestScopesAreTheVendors(t *testing.T) {
 		}
 	}
 	for _, r := range (&API{}).Routes() {
+		if r.Method == "OPTIONS" { // browsers ask for it, not the vendor's clients
+			continue
+		}
 		known, ok := vendors[r.Operation]
 		if !ok {
 			t.Errorf("%s is no operation of the vendor", r.Operation)

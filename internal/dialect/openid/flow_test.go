@@ -407,3 +407,38 @@ func TestIssuersAreSpelledAsClientsWantThem(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 }
+
+// TestSigningInAgainKeepsWhatApplicationsHave lets somebody prove who they are once
+// more, as an application asked for with prompt login.
+func TestSigningInAgainKeepsWhatApplicationsHave(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		b := w.signIn(t, w.ada)
+		first := w.tokens(t, w.web, b, "scope", "openid")
+		w.clock.move(time.Hour / 2)
+		fresh := w.signIn(t, w.ada)
+		if err := w.Sessions.Continue(t.Context(), w.Realm.ID, b.in.ID, fresh.in); err != nil {
+			t.Fatal(err)
+		}
+		if !w.active(t, w.web, first["access_token"]) {
+			t.Error("what an application had is dead")
+		}
+		if to, _ := b.authorize(t, w.web.request("prompt", "none")); to != callback {
+			t.Error("no answer")
+		}
+		if _, got := b.authorize(t, w.web.request("prompt", "none")); got.Get("error") != "login_required" {
+			t.Errorf("with the secret of before: %v", got)
+		}
+		again := claims(t, w.tokens(t, w.web, fresh)["id_token"])
+		was := claims(t, first["id_token"])
+		if again["sid"] != was["sid"] || again["auth_time"].(float64) <= was["auth_time"].(float64) {
+			t.Errorf("another session than before, or the old proof: %v, %v", again, was)
+		}
+		if n, err := w.Provider.Notify(t.Context(), w.Realm.ID); n != 0 || err != nil {
+			t.Errorf("%d applications were told of a sign-out: %v", n, err)
+		}
+		other := w.signIn(t, w.eve)
+		if err := w.Sessions.Continue(t.Context(), w.Realm.ID, b.in.ID, other.in); err == nil {
+			t.Error("somebody else goes on with a session")
+		}
+	})
+}
