@@ -304,6 +304,9 @@ func (s *Service) firstAllowed(ctx context.Context, tx Tx, f *flow, o *directory
 		case p.Method == BySSO:
 			c, err := tx.Connections().Get(ctx, p.Connection)
 			return err == nil && c.Enabled && o != nil && c.Organization == o.ID && f.allows(BySSO, o)
+		case p.Method == byAccount: // as a session remembers it
+			c, err := tx.Connections().Get(ctx, p.Connection)
+			return err == nil && c.Enabled && f.allows(methodOf(c), o)
 		}
 		return f.allows(p.Method, o) || f.Joining && p.Method == ByEmail
 	})

@@ -32,7 +32,7 @@ func methodOf(c sso.Connection) Method {
 // organization's own identity provider is the organization's to allow.
 func (f *flow) allows(m Method, o *directory.Organization) bool {
 	switch {
-	case m == ByPasskey && !credential.TakesPasskeys(f.Origin):
+	case m == ByPasskey && f.Origin != "" && !credential.TakesPasskeys(f.Origin):
 		return false
 	case o != nil && o.Settings.Methods == directory.AllowSome && !slices.Contains(o.Settings.AllowedMethods, string(m)),
 		o != nil && o.Settings.Methods == directory.AllowNone:
@@ -173,6 +173,9 @@ func shorter(a, b time.Duration) time.Duration {
 	return a
 }
 
+// byAccount is what a session calls every identity provider of the realm.
+const byAccount Method = "oauth"
+
 // words are what sessions call methods.
 var words = map[Method]string{ByEmail: "email_code", BySMS: "sms_code"}
 
@@ -182,7 +185,7 @@ func factorsOf(proofs []Proof) (list []session.Factor) {
 		if w, ok := words[p.Method]; ok {
 			word = w
 		} else if p.Connection != id.None && p.Method != BySSO {
-			word = "oauth"
+			word = string(byAccount)
 		}
 		list = append(list, session.Factor{Method: word, At: p.At, Connection: p.Connection})
 	}
@@ -203,4 +206,53 @@ func proofsOf(factors []session.Factor) (list []Proof) {
 		list = append(list, p)
 	}
 	return list
+}
+
+// Enough says whether what a session has proven is enough for an organization, or for
+// the realm where it is none, as policies are at this moment. Where it is not, more
+// reports whether proving something else besides is, or whether all has to be proven
+// again. What has no id, such as what a grant remembers of its session, does not end here.
+func (s *Service) Enough(ctx context.Context, in id.ID, of session.Session, organization id.ID) (enough, more bool, err error) {
+	rules, err := s.Realms.SignIn(ctx, in)
+	if err != nil {
+		return false, false, err
+	}
+	f := &flow{State: &State{Origin: of.Origin, Proofs: proofsOf(of.Factors)}, realm: in, rules: rules}
+	f.User = of.User
+	err = s.Store.View(ctx, in, func(tx Tx) error {
+		var o *directory.Organization
+		needed := rules.MFARequired
+		if organization != id.None {
+			found, err := active(ctx, tx, organization)
+			if err != nil {
+				return err
+			}
+			o, needed = &found, needed || found.Settings.MFARequired
+			m, err := tx.Directory().Members().Find(ctx, query.Is("organization_id", o.ID), query.Is("user_id", of.User))
+			if err != nil {
+				return err
+			}
+			needed = needed || m.MFAEnrolled
+		}
+		more = !s.over(f, of, o)
+		enough = more && s.firstAllowed(ctx, tx, f, o) && (!needed || f.satisfied(o))
+		return nil
+	})
+	return enough, more, err
+}
+
+// over reports whether a session has lasted for longer than it may. How long it may be
+// left alone is its own matter: being asked for, it is in use.
+func (s *Service) over(f *flow, of session.Session, o *directory.Organization) bool {
+	if of.ID == id.None {
+		return false
+	}
+	began := of.CreatedAt
+	for i, proof := range of.Factors {
+		if i == 0 || proof.At.Before(began) {
+			began = proof.At
+		}
+	}
+	_, life := f.lives(o)
+	return life > 0 && !s.Now().Before(began.Add(life))
 }

@@ -49,6 +49,7 @@ func Compare(d Dialect) (*Comparison, error) {
 	for _, r := range d.Routes {
 		o, ok := byRoute[routeKey(r.Method, r.Path)]
 		switch {
+		case !ok && r.Method == "OPTIONS": // what browsers ask is no operation
 		case !ok:
 			c.Unlisted = append(c.Unlisted, fmt.Sprintf("%s %s (%s) is not in the list", r.Method, r.Path, r.Operation))
 		case r.Operation != "" && r.Operation != o.Name && r.Operation != o.Base():

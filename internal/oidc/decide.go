@@ -211,8 +211,13 @@ func (s *Service) need(ctx context.Context, c Client, a *Authorization, in sessi
 		return need, err
 	}
 	if s.Enough != nil {
-		if ok, err := s.Enough(ctx, c.Realm, in, a.Organization); err != nil || !ok {
-			return ErrLogin, err
+		switch ok, more, err := s.Enough(ctx, c.Realm, in, a.Organization); {
+		case err != nil:
+			return nil, err
+		case !ok && more:
+			return ErrInteraction, nil
+		case !ok:
+			return ErrLogin, nil
 		}
 	}
 	return s.needConsent(ctx, c, a, in)

@@ -25,6 +25,7 @@ type Interaction struct {
 	Device        bool // a device waits; see Decide
 	Organization  id.ID
 	Login         bool // the person has to sign in, again if somebody is signed in
+	More          bool // who is signed in has to prove more than was proved
 	Selection     bool // the person has to choose an organization of Choices, or an account
 	Consent       bool // the person has to allow Scopes
 	Choices       []directory.Organization
@@ -57,7 +58,7 @@ func (s *Service) Request(ctx context.Context, realm id.ID, handle string, in se
 		return n, err
 	}
 	n.Organization = a.Organization
-	n.Login, n.Consent, n.Selection = need.Is(ErrLogin), need.Is(ErrConsent), need.Is(ErrSelection)
+	n.Login, n.More, n.Consent, n.Selection = need.Is(ErrLogin), need.Is(ErrInteraction), need.Is(ErrConsent), need.Is(ErrSelection)
 	if n.Selection {
 		n.Choices, err = s.memberships(ctx, realm, in.User, id.None)
 	}
@@ -221,11 +222,22 @@ func userCode() string {
 // Decide lets a device have, or not have, what it asks for. The person is the one of
 // the session, and has seen which application asks.
 func (s *Service) Decide(ctx context.Context, realm id.ID, handle string, in session.Session, allow bool) error {
+	asked, c, err := s.pending(ctx, realm, handle)
+	if err != nil {
+		return err
+	}
+	need, err := s.need(ctx, c, &asked, in) // what a browser has to prove, a device's person has to as well
+	if err != nil {
+		return err
+	}
+	if allow && need != nil && !need.Is(ErrConsent) {
+		return need
+	}
 	return s.answer(ctx, realm, handle, func(tx Tx, _ Client, a *Authorization) error {
-		if a.Kind != Device {
+		if a.Kind != Device || a.ID != asked.ID {
 			return ErrAuthorization
 		}
-		a.HandleHash = ""
+		a.HandleHash, a.Organization = "", asked.Organization
 		if !allow {
 			a.State = Denied
 			return nil

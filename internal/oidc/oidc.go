@@ -71,8 +71,9 @@ type Service struct {
 	// others get the plain ones.
 	Shapes map[string]Shape
 	// Enough says whether what a session has proved is enough for an organization, or
-	// for the realm where it is none. Nil finds everything enough.
-	Enough func(ctx context.Context, realm id.ID, s session.Session, organization id.ID) (bool, error)
+	// for the realm where it is none, and if not, whether more besides would be. Nil
+	// finds everything enough.
+	Enough func(ctx context.Context, realm id.ID, s session.Session, organization id.ID) (enough, more bool, err error)
 	// Key derives what is kept of short codes.
 	Key []byte
 }

@@ -222,7 +222,8 @@ func (s *Service) refresh(ctx context.Context, at Issuer, c Client, r TokenReque
 		return t, orGrant(err)
 	}
 	if s.Enough != nil {
-		if ok, err := s.Enough(ctx, c.Realm, session.Session{User: got.User, Organization: got.Organization, Factors: got.Factors}, got.Organization); err != nil || !ok {
+		remembered := session.Session{User: got.User, Organization: got.Organization, Factors: got.Factors}
+		if ok, _, err := s.Enough(ctx, c.Realm, remembered, got.Organization); err != nil || !ok {
 			return t, orGrant(orElse(err, ErrGrant))
 		}
 	}

@@ -93,6 +93,7 @@ func On(t testing.TB, address string) *Rig {
 		Key: []byte("a key for the user codes of tests"),
 	}
 	r.SignIn = &authn.Service{Store: store.For[authn.Tx](db), Realms: r.Realms, Credentials: r.Credentials, Sessions: r.Sessions, Vault: sealed, Now: time.Now}
+	r.Provider.Enough = r.SignIn.Enough
 	r.Connections = &sso.Service{Store: store.For[sso.Tx](db), Vault: sealed}
 	r.Purger = store.Purger{DB: db, Signer: func(ctx context.Context, i id.ID) (func([]byte) (string, error), error) {
 		return r.Tokens.Signer(ctx, i, erasure.ReceiptType)

@@ -86,7 +86,7 @@ func onBoth(t *testing.T, f func(t *testing.T, w *world)) {
 func worldOn(t testing.TB, address string) *world {
 	t.Helper()
 	w := &world{Rig: dialecttest.On(t, address), clock: &clock{}}
-	w.Provider.Now, w.Sessions.Now = w.clock.now, w.clock.now
+	w.Provider.Now, w.Sessions.Now, w.SignIn.Now = w.clock.now, w.clock.now, w.clock.now
 	w.Edge.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 	w.api = &API{
 		Provider: w.Provider, JWKS: w.Tokens.JWKS, Realm: w.Realms.At, Now: w.clock.now,

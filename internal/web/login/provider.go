@@ -57,7 +57,9 @@ func (v *visit) requested(handle string) error {
 	}
 	switch {
 	case n.Login || in.ID == id.None:
-		return v.loginFor(handle, n)
+		return v.loginFor(handle, n, nil)
+	case n.More:
+		return v.loginFor(handle, n, &in)
 	case n.Selection:
 		return v.selection(handle, n, in)
 	case n.Consent:
@@ -66,9 +68,14 @@ func (v *visit) requested(handle string) error {
 	return v.redirect("/oauth/resume?request=" + url.QueryEscape(handle))
 }
 
-func (v *visit) loginFor(handle string, n oidc.Interaction) error {
+// loginFor begins to sign somebody in for a request, from nothing or from what a session
+// has proved already.
+func (v *visit) loginFor(handle string, n oidc.Interaction, from *session.Session) error {
 	start := authn.Start{
-		Application: n.Client.ID, Request: handle, Organization: n.Organization, Invitation: n.Invitation, Identifier: n.LoginHint,
+		Application: n.Client.ID, Request: handle, Organization: n.Organization, Invitation: n.Invitation, Identifier: n.LoginHint, Session: from,
+	}
+	if from != nil {
+		start.Invitation, start.Identifier = "", ""
 	}
 	_, err := v.begin(start)
 	if errors.Is(err, authn.ErrInvitation) {
@@ -148,6 +155,10 @@ func (v *visit) scopes(list []string) (said []string) {
 	return said
 }
 
+// longHandle is shorter than what a browser has of a request, and longer than what is
+// typed in from a device, which could be guessed.
+const longHandle = 30
+
 // consent takes what somebody who is signed in says to the request of an application.
 func (v *visit) consent() error {
 	in, err := v.signedIn()
@@ -155,13 +166,20 @@ func (v *visit) consent() error {
 		return err
 	}
 	handle, ctx := v.posted("request"), v.r.Context()
-	switch organization := v.posted("organization"); {
-	case v.posted("account") == "same" && v.posted("answer") != "yes":
-		n, err := v.Provider.Request(ctx, v.realm, handle, in)
-		if err != nil {
+	right := func() {}
+	if len(handle) < longHandle {
+		if right, err = v.guess("device code by " + in.User.String()); err != nil {
 			return err
 		}
-		return v.loginFor(handle, n)
+	}
+	asked, err := v.Provider.Request(ctx, v.realm, handle, in)
+	if err != nil {
+		return err
+	}
+	right()
+	switch organization := v.posted("organization"); {
+	case v.posted("account") == "same" && v.posted("answer") != "yes":
+		return v.loginFor(handle, asked, nil)
 	case v.posted("account") == "same":
 		err = v.Provider.SelectAccount(ctx, v.realm, handle)
 	case organization != "":
@@ -175,6 +193,9 @@ func (v *visit) consent() error {
 	}
 	if err != nil {
 		return err
+	}
+	if asked.Device {
+		return v.redirect("/device?user_code=" + url.QueryEscape(handle))
 	}
 	return v.redirect("/oauth/resume?request=" + url.QueryEscape(handle))
 }
@@ -218,6 +239,14 @@ func (v *visit) deviceCode() error {
 		return v.show(http.StatusUnprocessableEntity, Device(DeviceView{View: view, Code: code}))
 	}
 	right()
+	switch {
+	case n.Login:
+		return v.deviceSignIn(n, code, nil)
+	case n.More:
+		return v.deviceSignIn(n, code, &in)
+	case n.Selection:
+		return v.selection(code, n, in)
+	}
 	person, err := v.person(in)
 	if err != nil {
 		return err
@@ -230,6 +259,18 @@ func (v *visit) deviceCode() error {
 		view.Organization = v.Name
 	}
 	return v.show(http.StatusOK, Device(view))
+}
+
+// deviceSignIn lets somebody prove what the device's request asks for, and brings them
+// back to the code.
+func (v *visit) deviceSignIn(n oidc.Interaction, code string, from *session.Session) error {
+	_, err := v.begin(authn.Start{
+		Application: n.Client.ID, Request: "/device?user_code=" + url.QueryEscape(code), Organization: n.Organization, Session: from,
+	})
+	if err != nil {
+		return err
+	}
+	return v.redirect("/sign-in")
 }
 
 func (v *visit) deviceDecide() error {

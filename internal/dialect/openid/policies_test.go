@@ -1,0 +1,103 @@
+package openid
+
+import (
+	"testing"
+	"time"
+
+	"guildhall/internal/credential"
+	"guildhall/internal/directory"
+	"guildhall/internal/session"
+)
+
+// rule changes what an organization asks of people.
+func (w *world) rule(t *testing.T, o directory.Organization, change func(*directory.Settings)) {
+	t.Helper()
+	_, err := w.Directory.UpdateOrganization(t.Context(), w.System, o.ID, func(o *directory.Organization) error {
+		change(&o.Settings)
+		return nil
+	})
+	good(t, err)
+}
+
+// TestT_G08_WhatAnOrganizationAsksForIsAskedAtEveryStep changes the rules of an
+// organization after somebody signed in and tokens were given.
+func TestT_G08_WhatAnOrganizationAsksForIsAskedAtEveryStep(t *testing.T) {
+	cases := map[string]struct {
+		change func(*directory.Settings)
+		after  time.Duration
+		error  string
+	}{
+		"a second factor":  {func(s *directory.Settings) { s.MFARequired = true }, 0, "interaction_required"},
+		"another method":   {func(s *directory.Settings) { s.Methods, s.AllowedMethods = directory.AllowSome, []string{"sso"} }, 0, "interaction_required"},
+		"a shorter life":   {func(s *directory.Settings) { s.SessionLife = 600 }, 11 * time.Minute, "login_required"},
+	}
+	onBoth(t, func(t *testing.T, w *world) {
+		for name, c := range cases {
+			o := w.organization(t, "Rules: "+name)
+			_, err := w.Directory.AddMember(t.Context(), w.System, directory.Member{Organization: o.ID, User: w.ada.ID}, nil)
+			good(t, err)
+			b := w.signIn(t, w.ada)
+			in := []string{"organization", o.Slug, "prompt", "none"}
+			tokens := w.tokens(t, w.web, b, in...)
+			code := b.code(t, w.web.request(in...))
+			w.rule(t, o, c.change)
+			w.clock.move(c.after)
+			if _, got := b.authorize(t, w.web.request(in...)); got.Get("error") != c.error {
+				t.Errorf("%s: %v", name, got)
+			}
+			if to, _ := b.authorize(t, w.web.request("organization", o.Slug)); to != signInPath {
+				t.Errorf("%s: the browser is sent to %s", name, to)
+			}
+			if again := b.code(t, w.web.request("prompt", "none")); again == "" {
+				t.Errorf("%s: rules of one organization hold outside of it", name)
+			}
+			if c.after > 0 { // what was granted offline outlives the session
+				continue
+			}
+			w.refresh(t, w.web, tokens["refresh_token"].(string)).refused(t, 400, "invalid_grant")
+			if a := w.redeem(t, w.web, code); a.status != 200 { // a minute at most, of a decision that was made
+				t.Errorf("%s: %d %s", name, a.status, a.body)
+			}
+		}
+	})
+}
+
+// TestT_G12_ADeviceIsAllowedOnlyByWhoProvedEnough lets people say yes to a device whose
+// request their session would not be enough for in a browser.
+func TestT_G12_ADeviceIsAllowedOnlyByWhoProvedEnough(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		begin := func(o directory.Organization) string {
+			return w.post(t, "/oidc/device", w.web, "scope", "openid", "organization", o.Slug).json(t)["user_code"].(string)
+		}
+		decide := func(in session.Session, code string) error {
+			return w.Provider.Decide(t.Context(), w.Realm.ID, code, in, true)
+		}
+		everywhere := w.signIn(t, w.ada).in
+		good(t, decide(everywhere, begin(w.b)))
+		bound, _, err := w.Sessions.Start(t.Context(), w.Realm.ID, session.New{
+			User: w.ada.ID, Organization: w.a.ID, Factors: []session.Factor{{Method: "password", At: w.clock.now()}},
+		})
+		good(t, err)
+		if err := decide(bound, begin(w.b)); err == nil {
+			t.Error("a session of one organization allowed a device of another")
+		}
+		w.rule(t, w.b, func(s *directory.Settings) { s.MFARequired = true })
+		code := begin(w.b)
+		n, err := w.Provider.Request(t.Context(), w.Realm.ID, code, everywhere)
+		if err != nil || !n.More {
+			t.Errorf("%+v %v", n, err)
+		}
+		if err := decide(everywhere, code); err == nil {
+			t.Error("one factor was enough for a device")
+		}
+		strong, _, err := w.Sessions.Start(t.Context(), w.Realm.ID, session.New{
+			User: w.ada.ID, Factors: []session.Factor{{Method: "passkey", At: w.clock.now()}}, Origin: origin,
+		})
+		good(t, err)
+		good(t, decide(strong, code))
+		w.change(t, &w.web, func(a *credential.Application) { a.OpenID.Organizations = credential.UsageRequire })
+		if err := decide(everywhere, w.post(t, "/oidc/device", w.web, "scope", "openid").json(t)["user_code"].(string)); err == nil {
+			t.Error("no organization was chosen")
+		}
+	})
+}
