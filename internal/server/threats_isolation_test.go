@@ -129,8 +129,8 @@ func TestT_A02_EveryRouteDeclaresWhatItAsks(t *testing.T) {
 var publicRoutes = map[string]bool{
 	"auth0 authentication.oauth.token": true, "auth0 authentication.discovery": true, "auth0 authentication.jwks": true,
 	"auth0 authentication.preflight": true, // says which origins may call, nothing else
-	"stytch sessions.get_jwks": true,
-	"ssojet token.management":  true, "ssojet config.get": true,
+	"stytch sessions.get_jwks":       true,
+	"ssojet token.management":        true, "ssojet config.get": true,
 	"native openapi": true, "native problems.get": true, "native bootstrap": true,
 	// Whoever signs in has no credential yet, or a handle, a link or a session of their own instead of a key.
 	"native sign_in.begin": true, "native sign_in.continue": true, "native sign_in.options": true, "native sign_in.finish": true,

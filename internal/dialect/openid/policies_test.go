@@ -27,9 +27,9 @@ func TestT_G08_WhatAnOrganizationAsksForIsAskedAtEveryStep(t *testing.T) {
 		after  time.Duration
 		error  string
 	}{
-		"a second factor":  {func(s *directory.Settings) { s.MFARequired = true }, 0, "interaction_required"},
-		"another method":   {func(s *directory.Settings) { s.Methods, s.AllowedMethods = directory.AllowSome, []string{"sso"} }, 0, "interaction_required"},
-		"a shorter life":   {func(s *directory.Settings) { s.SessionLife = 600 }, 11 * time.Minute, "login_required"},
+		"a second factor": {func(s *directory.Settings) { s.MFARequired = true }, 0, "interaction_required"},
+		"another method":  {func(s *directory.Settings) { s.Methods, s.AllowedMethods = directory.AllowSome, []string{"sso"} }, 0, "interaction_required"},
+		"a shorter life":  {func(s *directory.Settings) { s.SessionLife = 600 }, 11 * time.Minute, "login_required"},
 	}
 	onBoth(t, func(t *testing.T, w *world) {
 		for name, c := range cases {
