@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"guildhall/internal/access"
 	"guildhall/internal/id"
 	"guildhall/internal/ledger"
 	"guildhall/internal/query"
@@ -72,6 +73,13 @@ func brokenLedgers(p *program, s server.Services) (found []store.Finding, err er
 		return nil, err
 	}
 	for _, r := range realms {
+		some, err := s.Erasure.Ledger(p.Context, access.System(r.ID), query.Query{Limit: 1})
+		if err != nil {
+			return nil, err
+		}
+		if len(some.Items) == 0 { // nor does it need keys, which would be made for it here
+			continue
+		}
 		keys, err := publicKeys(p, s, r.ID)
 		if err != nil {
 			return nil, err
