@@ -61,3 +61,43 @@ func TestSessionsAreEndedFromTheCommandLine(t *testing.T) {
 		t.Errorf("of a device: %s", got)
 	}
 }
+
+func TestRulesForSigningInAreSetFromTheCommandLine(t *testing.T) {
+	d := newDesk(t)
+	d.Organization(t, directory.Organization{Name: "Acme", Slug: "acme"})
+	holds := func(told string, rules map[string]string) {
+		t.Helper()
+		for rule, value := range rules {
+			if !regexp.MustCompile(`(?m)^` + rule + ` +` + regexp.QuoteMeta(value) + `$`).MatchString(told) {
+				t.Errorf("%s is not %q:\n%s", rule, value, told)
+			}
+		}
+	}
+	holds(d.do(t, "realm", "rules"), map[string]string{"mfa": "optional", "sign-up": "closed", "password-length": "8", "session-life": "168h0m0s"})
+	d.do(t, "realm", "set", "--methods", "password,passkey", "--mfa", "required", "--mfa-methods", "totp", "--sign-up", "open", "--email-domains", "acme.example",
+		"--invitations", "required", "--password-reset", "off", "--password-length", "12", "--password-score", "3", "--session-idle", "8h", "--session-life", "24h", "--sso-suffices", "yes")
+	all := map[string]string{
+		"methods": "password, passkey", "mfa": "required", "mfa-methods": "totp", "sign-up": "open", "email-domains": "acme.example", "invitations": "required",
+		"password-reset": "off", "password-length": "12", "password-score": "3", "session-idle": "8h0m0s", "session-life": "24h0m0s", "sso-suffices": "yes",
+	}
+	holds(d.do(t, "realm", "rules"), all)
+	d.do(t, "realm", "set", "--grace", "native=1h") // what is not named stays
+	holds(d.do(t, "realm", "rules"), all)
+	d.do(t, "realm", "set", "--methods", "any", "--mfa", "optional", "--session-idle", "0s")
+	holds(d.do(t, "realm", "rules"), map[string]string{"mfa": "optional", "mfa-methods": "totp", "session-idle": "72h0m0s", "session-life": "24h0m0s"})
+	d.refused(t, []string{"realm", "set", "--methods", "No Such"}, "method")
+	d.refused(t, []string{"realm", "set", "--email-domains", "nodomain"}, "domain")
+	d.refused(t, []string{"realm", "set", "--password-length", "3"}, "6 to 128")
+	d.refused(t, []string{"realm", "set", "--session-life=-1s"}, "400 days")
+
+	holds(d.do(t, "organization", "rules", "acme"), map[string]string{"methods": "the realm's", "join-by-domain": "no", "invitations": "all"})
+	d.do(t, "organization", "rules", "acme", "--methods", "passkey", "--mfa", "required", "--mfa-methods", "passkey", "--email-domains", "acme.example",
+		"--join-by-domain", "yes", "--join-by-provider", "yes", "--invitations", "email-domains", "--session-life", "12h")
+	holds(d.do(t, "organization", "rules", "acme"), map[string]string{
+		"methods": "passkey", "mfa": "required", "mfa-methods": "passkey", "email-domains": "acme.example", "join-by-domain": "yes", "join-by-provider": "yes",
+		"invitations": "email-domains", "session-life": "12h0m0s",
+	})
+	d.do(t, "organization", "rules", "acme", "--methods", "any", "--join-by-domain", "no")
+	holds(d.do(t, "organization", "rules", "acme"), map[string]string{"methods": "the realm's", "mfa": "required", "join-by-domain": "no"})
+	d.refused(t, []string{"organization", "rules", "nothing"}, "there is no organization")
+}

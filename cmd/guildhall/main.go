@@ -37,8 +37,8 @@ type commands struct {
 	Seed         seedCommand         `cmd:"" help:"Fill a realm with organizations and members, for demos and benchmarks."`
 	Key          keyCommand          `cmd:"" help:"Make credentials for programs, and rotate the server's own keys."`
 	Unlock       unlockCommand       `cmd:"" help:"Lift the lock of an account that too many have guessed at."`
-	Realm        realmCommand        `cmd:"" help:"List realms, name them, say where they are reached and how deletions are by default."`
-	Organization organizationCommand `cmd:"" help:"Delete organizations, undo it, watch it, hold it back."`
+	Realm        realmCommand        `cmd:"" help:"List realms, name them, say where they are reached, how people sign in and how deletions are by default."`
+	Organization organizationCommand `cmd:"" help:"Delete organizations, undo it, watch it, hold it back; say how people sign in to them."`
 	Session      sessionCommand      `cmd:"" help:"List who is signed in, and sign them out."`
 	Webhook      webhookCommand      `cmd:"" help:"Have events sent to others, see what became of them, send them again."`
 	Export       exportCommand       `cmd:"" help:"Write an organization into an archive."`

@@ -23,6 +23,7 @@ type organizationCommand struct {
 	Watch     organizationWatch     `cmd:"" help:"Follow a deletion until its receipt is signed, and purge when no server does."`
 	Pause     organizationPause     `cmd:"" help:"Stop a purge, or keep it from beginning, until it is resumed."`
 	Resume    organizationResume    `cmd:"" help:"Let a paused purge go on."`
+	Rules     organizationRules     `cmd:"" help:"Say how people sign in to an organization and who may join, or print it."`
 	Hold      organizationHold      `cmd:"" help:"Place a legal hold: nothing of the organization is deleted or purged while it stands."`
 	Release   organizationRelease   `cmd:"" help:"Release a legal hold."`
 	Holds     organizationHolds     `cmd:"" help:"List legal holds, released ones among them."`

@@ -13,8 +13,9 @@ import (
 )
 
 type realmCommand struct {
-	List realmList `cmd:"" help:"List the realms."`
-	Set  realmSet  `cmd:"" help:"Change a realm: its name, its origins, and what deletions are like by default."`
+	List  realmList  `cmd:"" help:"List the realms."`
+	Set   realmSet   `cmd:"" help:"Change a realm: its name, its origins, how people sign in, and what deletions are like by default."`
+	Rules realmRules `cmd:"" help:"Print how people sign in to a realm."`
 }
 
 type realmList struct{ databaseFlags }
@@ -73,7 +74,8 @@ type realmSet struct {
 	Origin []string                 `help:"Where the realm is reached, such as https://id.example.com; all of them, given again and again." placeholder:"URL"`
 	Users  map[string]string        `help:"What becomes of the users of organizations that are deleted through an API: API=erase, API=detach, or API= for what the API itself does." placeholder:"API=FATE"`
 	Grace  map[string]time.Duration `help:"How long deletions through an API can be undone, such as auth0=24h; at most 8760h." placeholder:"API=DURATION"`
-	Reset  []string                 `help:"Take away what is set for deletions through an API." placeholder:"API"`
+	realmRuleFlags
+	Reset []string `help:"Take away what is set for deletions through an API." placeholder:"API"`
 }
 
 // Help is the longer text of --help.
@@ -81,7 +83,13 @@ func (realmSet) Help() string {
 	return `Unless something is set here, deletions through a vendor's API leave no grace and treat users as that vendor does; those through the native
 API can be undone for 168h and hand users to the realm. Answers stay those of the vendor, whatever is set:
 
-  guildhall realm set --grace auth0=24h --grace zitadel=72h --users stytch=detach`
+  guildhall realm set --grace auth0=24h --grace zitadel=72h --users stytch=detach
+
+The rules for signing in hold for everybody; organizations can only narrow them (guildhall organization rules). "guildhall realm rules" prints them:
+
+  guildhall realm set --sign-up open --email-domains acme.example,example.com
+  guildhall realm set --methods password,passkey --mfa required --password-length 12
+  guildhall realm set --methods any --session-idle 8h --session-life 24h`
 }
 
 func (c *realmSet) Run(p *program) error {
@@ -105,6 +113,7 @@ func (c *realmSet) Run(p *program) error {
 		if len(c.Origin) > 0 {
 			r.Origins = c.Origin
 		}
+		c.realmRuleFlags.apply(&r.SignIn)
 		c.defaults(r)
 		return nil
 	})

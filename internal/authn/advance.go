@@ -112,7 +112,7 @@ func (s *Service) settleAlone(ctx context.Context, tx Tx, f *flow, p *Progress) 
 	}); i >= 0 {
 		return true, s.become(ctx, tx, f, people[i])
 	}
-	if f.rules.SignUp && len(people) == 0 || f.Claim != nil && f.signUpClaim(ctx, tx) {
+	if _, domain, _ := directory.Address(f.Mailbox); f.rules.Welcomes(domain) && len(people) == 0 || f.Claim != nil && f.signUpClaim(ctx, tx) {
 		p.Step = SignUp
 		return false, nil
 	}

@@ -2,6 +2,7 @@ package authn_test
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"guildhall/internal/authn"
 	"guildhall/internal/directory"
 	"guildhall/internal/fault"
+	"guildhall/internal/realm"
 )
 
 func (w *world) invite(t *testing.T, o directory.Organization, to string) directory.Invitation {
@@ -94,6 +96,51 @@ func TestT_E01_E02_E03_E04_AnInvitationIsForOneAddressOnceInItsTime(t *testing.T
 		w.browse(t, authn.Start{Invitation: late.Ticket})
 		w.Clock.Move(time.Minute + time.Second)
 		refused("too late", late.Ticket)
+	})
+}
+
+func TestTheRealmSaysWhoMayJoinAndSignUp(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		o := w.Organization(t, directory.Organization{Name: "A", Settings: directory.Settings{EmailJIT: directory.AllowSome}})
+		d, err := w.Directory.AddDomain(ctx, w.System, directory.Domain{Organization: o.ID, Name: "a.example"})
+		must(t, err)
+		_, err = w.Directory.UpdateDomain(ctx, w.System, o.ID, d.ID, func(d *directory.Domain) error { d.Verified = true; return nil })
+		must(t, err)
+		w.rules(t, realm.SignIn{InviteOnly: true})
+		w.browse(t, authn.Start{Organization: o.ID}).identify("new@a.example").send(authn.ByEmail)
+		if n := len(w.mail()); n > 0 {
+			t.Errorf("%d mails to somebody who needs an invitation", n)
+		}
+		w.browse(t, authn.Start{Invitation: w.invite(t, o, "new@a.example").Ticket}).mailed("new@a.example").at(authn.Join).join().at(authn.SignUp).signUp("N").finish()
+
+		w.rules(t, realm.SignIn{SignUp: true, EmailDomains: []string{"b.example"}})
+		w.browse(t, authn.Start{}).identify("new@c.example").send(authn.ByEmail)
+		if n := len(w.mail()); n > 0 {
+			t.Errorf("%d mails to somebody who may not sign up", n)
+		}
+		w.browse(t, authn.Start{}).identify("new@B.example").mailed("new@B.example").at(authn.SignUp).signUp("N").finish()
+
+		w.rules(t, realm.SignIn{MFARequired: true, MFAMethods: []string{"totp"}})
+		w.person(t, directory.User{Email: "ada@example.com"}, secret)
+		if b := w.browse(t, authn.Start{}).identify("ada@example.com").password(secret).at(authn.Enrol); !slices.Equal(b.p.Methods, []authn.Method{authn.ByTOTP}) {
+			t.Errorf("a second factor can be %v", b.p.Methods)
+		}
+	})
+}
+
+func TestAnOrganizationSaysWhoCanBeInvited(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		for rule, want := range map[directory.Rule][2]bool{
+			"": {true, true}, directory.AllowAll: {true, true}, directory.AllowSome: {true, false}, directory.AllowNone: {false, false},
+		} {
+			o := w.Organization(t, directory.Organization{Name: "A " + string(rule), Settings: directory.Settings{EmailInvites: rule, EmailDomains: []string{"a.example"}}})
+			for i, to := range []string{"x@A.example", "x@b.example"} {
+				_, err := w.Directory.Invite(ctx, w.System, directory.Invitation{Organization: o.ID, Email: to})
+				if (err == nil) != want[i] || err != nil && !errors.Is(err, directory.ErrNotInvitable) {
+					t.Errorf("rule %q, %s: %v", rule, to, err)
+				}
+			}
+		}
 	})
 }
 

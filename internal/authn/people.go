@@ -155,7 +155,7 @@ func (s *Service) fresh(ctx context.Context, tx Tx, f *flow, add func(id.ID, boo
 		if err != nil {
 			return err
 		}
-		if joinable(o, domain, f.Mailbox != "") {
+		if f.joinable(o, domain) {
 			if err := add(o.ID, true); err != nil {
 				return err
 			}
@@ -166,9 +166,9 @@ func (s *Service) fresh(ctx context.Context, tx Tx, f *flow, add func(id.ID, boo
 
 // joinable says that an organization lets people with addresses in a domain that it
 // has proven to own become members by themselves.
-func joinable(o directory.Organization, domain string, mailbox bool) bool {
+func (f *flow) joinable(o directory.Organization, domain string) bool {
 	by := o.Settings.EmailJIT
-	if !mailbox || by != directory.AllowSome && by != directory.AllowAll {
+	if f.Mailbox == "" || f.rules.InviteOnly || by != directory.AllowSome && by != directory.AllowAll {
 		return false
 	}
 	return len(o.Settings.EmailDomains) == 0 || slices.ContainsFunc(o.Settings.EmailDomains, func(d string) bool { return directory.Fold(d) == domain })
@@ -186,7 +186,7 @@ func (s *Service) mayJoin(ctx context.Context, tx Tx, f *flow, o directory.Organ
 	if err != nil {
 		return false, err
 	}
-	if owned > 0 && (joinable(o, domain, true) || f.throughOwn(o)) {
+	if owned > 0 && (f.joinable(o, domain) || f.throughOwn(o)) {
 		return true, nil
 	}
 	page, err := tx.Directory().Invitations().List(ctx, query.Query{Limit: 50, Where: []query.Condition{query.Is("organization_id", o.ID), query.Is("email_key", f.Mailbox)}})
@@ -205,7 +205,7 @@ func (s *Service) mayJoin(ctx context.Context, tx Tx, f *flow, o directory.Organ
 // throughOwn reports that the person came through the organization's own identity
 // provider, which may make members.
 func (f *flow) throughOwn(o directory.Organization) bool {
-	if f.Claim == nil {
+	if f.Claim == nil || f.rules.InviteOnly {
 		return false
 	}
 	switch o.Settings.SSOJIT {

@@ -126,14 +126,21 @@ func (s *Service) seconds(ctx context.Context, tx Tx, f *flow, o *directory.Orga
 	return needed && !f.satisfied(o), have, could, nil
 }
 
+// restricted reports whether second factors are named one by one.
 func (f *flow) restricted(o *directory.Organization) bool {
-	return o != nil && o.Settings.MFAMethods == directory.AllowSome
+	return len(f.rules.MFAMethods) > 0 || o != nil && o.Settings.MFAMethods == directory.AllowSome
 }
 
 // seconded reports whether a method is good as a second factor. Recovery codes
 // stand in for whatever was lost.
 func (f *flow) seconded(m Method, o *directory.Organization) bool {
-	return !f.restricted(o) || m == ByRecovery || slices.Contains(o.Settings.AllowedMFAMethods, string(m))
+	if m == ByRecovery {
+		return true
+	}
+	if len(f.rules.MFAMethods) > 0 && !slices.Contains(f.rules.MFAMethods, string(m)) {
+		return false
+	}
+	return o == nil || o.Settings.MFAMethods != directory.AllowSome || slices.Contains(o.Settings.AllowedMFAMethods, string(m))
 }
 
 // satisfied reports whether what was proven is two factors.

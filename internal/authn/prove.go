@@ -221,10 +221,10 @@ func (s *Service) welcome(ctx context.Context, tx Tx, f *flow, m Method, target 
 	if m == BySMS {
 		return u, false, nil
 	}
-	if f.Invitation != id.None || f.Claim != nil || f.rules.SignUp {
+	if _, domain, _ := directory.Address(target); f.Invitation != id.None || f.Claim != nil || f.rules.Welcomes(domain) {
 		return u, true, nil
 	}
-	err = s.fresh(ctx, tx, &flow{State: &State{Mailbox: target}, realm: f.realm}, func(id.ID, bool) error { ok = true; return nil })
+	err = s.fresh(ctx, tx, &flow{State: &State{Mailbox: target}, realm: f.realm, rules: f.rules}, func(id.ID, bool) error { ok = true; return nil })
 	return u, ok, err
 }
 

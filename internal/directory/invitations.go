@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"guildhall/internal/access"
@@ -18,6 +19,21 @@ import (
 // DefaultInvitationLife is how long an invitation can be accepted when its
 // creator does not say.
 const DefaultInvitationLife = 7 * 24 * time.Hour
+
+// ErrNotInvitable is an invitation that the rules of the organization do not allow.
+var ErrNotInvitable = fault.New(fault.Precondition, "invitation_not_allowed", "email", "the organization does not invite people with this address")
+
+// invites reports whether the organization lets somebody with an address be invited.
+func (s Settings) invites(email string) bool {
+	_, domain, _ := Address(email)
+	switch s.EmailInvites {
+	case AllowNone:
+		return false
+	case AllowSome:
+		return slices.ContainsFunc(s.EmailDomains, func(d string) bool { return Fold(d) == domain })
+	}
+	return true
+}
 
 // Invite creates an invitation. The answer alone carries its ticket; only a hash
 // of it is kept.
@@ -39,8 +55,12 @@ func (s *Service) Invite(ctx context.Context, by access.Actor, v Invitation) (In
 	v.TicketHash = TicketHash(v.Ticket)
 	err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
 		fresh := v
-		if _, err := tx.Organizations().Hold(ctx, v.Organization); err != nil {
+		o, err := tx.Organizations().Hold(ctx, v.Organization)
+		if err != nil {
 			return err
+		}
+		if !o.Settings.invites(v.Email) {
+			return ErrNotInvitable
 		}
 		if v.User != id.None {
 			u, err := tx.Users().Hold(ctx, v.User)
@@ -60,7 +80,7 @@ func (s *Service) Invite(ctx context.Context, by access.Actor, v Invitation) (In
 			return err
 		}
 		v = fresh
-		_, err := tx.Append(ctx, event.Event{Type: "invitation.created", Actor: by.Subject, Organization: v.Organization, Kind: id.Invitation, Subject: v.ID})
+		_, err = tx.Append(ctx, event.Event{Type: "invitation.created", Actor: by.Subject, Organization: v.Organization, Kind: id.Invitation, Subject: v.ID})
 		return err
 	})
 	if err == nil && s.Outbox != nil && v.Link != nil {

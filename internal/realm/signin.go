@@ -21,6 +21,15 @@ type SignIn struct {
 	Score       int      `json:"password_score,omitempty"`
 	SessionIdle int64    `json:"session_idle,omitempty"` // seconds
 	SessionLife int64    `json:"session_life,omitempty"` // seconds
+
+	MFAMethods   []string `json:"mfa_methods,omitempty"`   // second factors that count; all when none is named
+	EmailDomains []string `json:"email_domains,omitempty"` // addresses that may sign up; all when none is named
+	InviteOnly   bool     `json:"invite_only,omitempty"`   // nobody becomes a member without an invitation, whatever an organization allows
+}
+
+// Welcomes reports whether somebody with an address in a domain may sign up.
+func (s SignIn) Welcomes(domain string) bool {
+	return s.SignUp && (len(s.EmailDomains) == 0 || slices.Contains(s.EmailDomains, domain))
 }
 
 // Idle is how long a session lasts without being used; 0 leaves it to the server.
@@ -29,11 +38,18 @@ func (s SignIn) Idle() time.Duration { return time.Duration(s.SessionIdle) * tim
 // Life is how long a session lasts at most; 0 leaves it to the server.
 func (s SignIn) Life() time.Duration { return time.Duration(s.SessionLife) * time.Second }
 
-var method = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
+var (
+	method = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
+	host   = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$`)
+)
 
 func (s SignIn) check() error {
 	const longest = 400 * 24 * 60 * 60
 	switch {
+	case len(s.MFAMethods) > 10 || slices.ContainsFunc(s.MFAMethods, func(m string) bool { return !method.MatchString(m) }):
+		return fault.Invalidf("sign_in.mfa_methods", "a method is one lower-case word such as totp")
+	case len(s.EmailDomains) > 1000 || slices.ContainsFunc(s.EmailDomains, func(d string) bool { return len(d) > 253 || !host.MatchString(d) }):
+		return fault.Invalidf("sign_in.email_domains", "a domain is a lower-case host name such as example.com")
 	case len(s.Methods) > 50 || slices.ContainsFunc(s.Methods, func(m string) bool { return !method.MatchString(m) }):
 		return fault.Invalidf("sign_in.methods", "a method is one lower-case word such as password")
 	case s.Length != 0 && (s.Length < 6 || s.Length > 128):

@@ -20,6 +20,8 @@ type realmShown struct {
 	DefaultOrganization *string  `json:"default_organization" doc:"Takes who belongs to no other; it cannot be deleted."`
 	Origins             []string `json:"origins" doc:"Where the realm is reached."`
 
+	SignIn realmSignIn `json:"sign_in" doc:"How people sign in. Organizations can only narrow it."`
+
 	DeletionDefaults map[string]deletionDefault `json:"deletion_defaults" doc:"What deletions through an API are like unless their caller says otherwise, by API."`
 }
 
@@ -49,12 +51,15 @@ type realmChange struct {
 	Name    optional[string]   `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"200"`
 	Origins optional[[]string] `json:"origins,omitzero" nullable:"false" maxItems:"50" doc:"All of them; needs an operator's key."`
 
+	SignIn realmSignInChange `json:"sign_in,omitzero" doc:"Changed rule by rule; null for one is what holds where nothing is set."`
+
 	DeletionDefaults optional[map[string]optional[deletionDefault]] `json:"deletion_defaults,omitzero" doc:"Changed API by API; null for one takes its defaults away."`
 }
 
 func (g realmChange) apply(r *realm.Realm) error {
 	g.Name.into(&r.Name)
 	g.Origins.into(&r.Origins)
+	g.SignIn.apply(&r.SignIn)
 	if g.DeletionDefaults.null {
 		r.Defaults = nil
 	}
@@ -88,7 +93,7 @@ func showRealm(_ edge.Call, r realm.Realm) realmShown {
 	return realmShown{
 		Stamp: stamped(id.None, id.Realm, r.Stamp), Name: r.Name,
 		DefaultOrganization: spellOrNull(r.ID, id.Organization, r.Default), Origins: append([]string{}, r.Origins...),
-		DeletionDefaults: showDefaults(r.Defaults),
+		SignIn: showSignInRules(r.SignIn), DeletionDefaults: showDefaults(r.Defaults),
 	}
 }
 

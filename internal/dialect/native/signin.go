@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"guildhall/internal/authn"
-	"guildhall/internal/directory"
 	"guildhall/internal/edge"
 	"guildhall/internal/fault"
 	"guildhall/internal/guard"
@@ -303,62 +302,4 @@ func (a *API) replacePassword(c edge.Call, in replacedPassword) error {
 		return err
 	}
 	return a.SignIn.Reset(c.Context(), realm, in.Token, in.Password)
-}
-
-// signInRules are the rules of an organization for signing in.
-type signInRules struct {
-	Methods        []string `json:"methods,omitempty" maxItems:"50" doc:"First factors that are allowed; all of the realm's when none is named."`
-	MFARequired    bool     `json:"mfa_required,omitempty"`
-	MFAMethods     []string `json:"mfa_methods,omitempty" maxItems:"10" doc:"Second factors that are allowed: totp, passkey, sms_otp; all when none is named."`
-	EmailDomains   []string `json:"email_domains,omitempty" maxItems:"100" doc:"Addresses that may join by themselves, of the verified domains; all of them when none is named."`
-	JoinByDomain   bool     `json:"join_by_domain,omitempty" doc:"Whoever proves an address in a verified domain may become a member."`
-	JoinByProvider bool     `json:"join_by_provider,omitempty" doc:"So may whoever comes through an identity provider of the organization, with such an address."`
-	SessionIdle    int64    `json:"session_idle,omitempty" minimum:"0" doc:"Seconds a session lasts unused; the realm's when 0."`
-	SessionLife    int64    `json:"session_life,omitempty" minimum:"0" doc:"Seconds a session lasts at most; the realm's when 0."`
-}
-
-func showRules(s directory.Settings) signInRules {
-	return signInRules{
-		Methods: s.AllowedMethods, MFARequired: s.MFARequired, MFAMethods: s.AllowedMFAMethods, EmailDomains: s.EmailDomains,
-		JoinByDomain: s.EmailJIT == directory.AllowSome || s.EmailJIT == directory.AllowAll, JoinByProvider: s.SSOJIT == directory.AllowAll,
-		SessionIdle: s.SessionIdle, SessionLife: s.SessionLife,
-	}
-}
-
-func (r signInRules) apply(s *directory.Settings) {
-	limited := func(list []string) directory.Rule {
-		if len(list) > 0 {
-			return directory.AllowSome
-		}
-		return directory.AllowAll
-	}
-	yes := func(is bool, rule directory.Rule) directory.Rule {
-		if is {
-			return rule
-		}
-		return directory.AllowNone
-	}
-	s.Methods, s.AllowedMethods = limited(r.Methods), r.Methods
-	s.MFARequired, s.MFAMethods, s.AllowedMFAMethods = r.MFARequired, limited(r.MFAMethods), r.MFAMethods
-	s.EmailDomains, s.EmailJIT, s.SSOJIT = r.EmailDomains, yes(r.JoinByDomain, directory.AllowSome), yes(r.JoinByProvider, directory.AllowAll)
-	s.SessionIdle, s.SessionLife = r.SessionIdle, r.SessionLife
-}
-
-func (a *API) rulesOperations() []operation {
-	const path = "/organizations/{organization}/sign-in-rules"
-	return []operation{
-		{name: "sign_in_rules.get", method: http.MethodGet, path: path, permission: "organization:read",
-			summary: "Get how people sign in to an organization", handling: gives(func(c edge.Call) (signInRules, error) {
-				o, err := a.Directory.Organization(c.Context(), c.Actor, organizationOf(c))
-				return showRules(o.Settings), err
-			})},
-		{name: "sign_in_rules.set", method: http.MethodPut, path: path, permission: "organization:write",
-			summary: "Say how people sign in to an organization", handling: takes(func(c edge.Call, in signInRules) (signInRules, error) {
-				o, err := a.Directory.UpdateOrganization(c.Context(), c.Actor, organizationOf(c), func(o *directory.Organization) error {
-					in.apply(&o.Settings)
-					return nil
-				})
-				return showRules(o.Settings), err
-			})},
-	}
 }
