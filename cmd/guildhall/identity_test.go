@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -100,4 +102,42 @@ func TestRulesForSigningInAreSetFromTheCommandLine(t *testing.T) {
 	d.do(t, "organization", "rules", "acme", "--methods", "any", "--join-by-domain", "no")
 	holds(d.do(t, "organization", "rules", "acme"), map[string]string{"methods": "the realm's", "mfa": "required", "join-by-domain": "no"})
 	d.refused(t, []string{"organization", "rules", "nothing"}, "there is no organization")
+}
+
+func TestTemplatesAreWrittenFromTheCommandLine(t *testing.T) {
+	d := newDesk(t)
+	d.Organization(t, directory.Organization{Name: "Acme", Slug: "acme"})
+	file := filepath.Join(t.TempDir(), "code.html")
+	write := func(s string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(s), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := d.do(t, "template"); !regexp.MustCompile(`(?m)^invitation +mail +- +-$`).MatchString(got) {
+		t.Errorf("none yet:\n%s", got)
+	}
+	write("<p>\n{% nonsense %}</p>")
+	d.refused(t, []string{"template", "set", "code", "--html", file}, "html, line 2", "nonsense")
+	write("<p><a href='https://evil.example/'>x</a></p>")
+	d.refused(t, []string{"template", "set", "code", "--html", file}, "evil.example")
+	d.refused(t, []string{"template", "set", "code"}, "nothing to write")
+	write("<p>Code of {{ sender.name }}: {{ code }}</p>")
+	if got := d.do(t, "template", "preview", "code", "--html", file, "--part", "html"); got != "<p>Code of "+d.Realm.Name+": 123 456</p>" {
+		t.Errorf("preview: %s", got)
+	}
+	d.do(t, "template", "set", "code", "--organization", "acme", "--html", file, "--locale", "de")
+	if got := d.do(t, "template", "list", "--organization", "acme"); !regexp.MustCompile(`(?m)^code +mail +de +2`).MatchString(got) {
+		t.Errorf("listed:\n%s", got)
+	}
+	if got := d.do(t, "template", "show", "code", "--organization", "acme", "--locale", "de"); !strings.Contains(got, "-- html --\n<p>Code of {{ sender.name }}") || !strings.Contains(got, "-- subject --") {
+		t.Errorf("shown: %s", got)
+	}
+	if got := d.do(t, "template", "preview", "code", "--organization", "acme", "--locale", "de"); !strings.Contains(got, "<p>Code of Acme: 123 456</p>") {
+		t.Errorf("preview: %s", got)
+	}
+	d.refused(t, []string{"template", "test", "code", "ada@example.com"}, "not been told how to send")
+	d.do(t, "template", "reset", "code", "--organization", "acme", "--locale", "de")
+	d.refused(t, []string{"template", "reset", "code", "--organization", "acme", "--locale", "de"}, "no template")
+	d.refused(t, []string{"template", "show", "newsletter"}, "no such kind")
 }

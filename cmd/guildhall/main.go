@@ -40,6 +40,7 @@ type commands struct {
 	Realm        realmCommand        `cmd:"" help:"List realms, name them, say where they are reached, how people sign in and how deletions are by default."`
 	Organization organizationCommand `cmd:"" help:"Delete organizations, undo it, watch it, hold it back; say how people sign in to them."`
 	Session      sessionCommand      `cmd:"" help:"List who is signed in, and sign them out."`
+	Template     templateCommand     `cmd:"" help:"Write what mail and text messages say, look at it and try it out."`
 	Webhook      webhookCommand      `cmd:"" help:"Have events sent to others, see what became of them, send them again."`
 	Export       exportCommand       `cmd:"" help:"Write an organization into an archive."`
 	Import       importCommand       `cmd:"" help:"Make an organization of an archive."`

@@ -246,14 +246,19 @@ func (s *Service) write(t Template, b Brand, m content, l *Letter, realm id.ID) 
 	if l.HTML, err = rendered(t.HTML, values, true); err != nil {
 		return inPart("html", err)
 	}
-	builtIn := t.ID == id.None
 	if strings.TrimSpace(l.Text) == "" {
 		return inPart("text", errors.New("the message would be empty"))
 	}
-	if builtIn || t.HTML == "" {
+	if t.ID == id.None { // built in
 		return nil
 	}
 	hosts := append([]string{m.Data["link"]}, s.Origins(realm)...)
+	if err := inPart("subject", examineText(l.Subject, hosts)); err != nil {
+		return err
+	}
+	if err := inPart("text", examineText(l.Text, hosts)); err != nil {
+		return err
+	}
 	return inPart("html", examine(l.HTML, hosts))
 }
 

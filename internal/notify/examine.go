@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -30,6 +31,10 @@ func examine(page string, origins []string) error {
 		switch z.Next() {
 		case html.ErrorToken:
 			return nil // the end
+		case html.TextToken:
+			if err := examineText(z.Token().Data, origins); err != nil {
+				return err
+			}
 		case html.StartTagToken, html.SelfClosingTagToken:
 			t := z.Token()
 			if !allowedElements[t.Data] {
@@ -42,6 +47,20 @@ func examine(page string, origins []string) error {
 			}
 		}
 	}
+}
+
+// address finds what programs that show text make a link of.
+var address = regexp.MustCompile(`(?i)\b(?:[a-z][a-z0-9+.-]*://|www\.)[^\s<>"]+`)
+
+// examineText looks for addresses in plain text, which mail programs and telephones
+// make links of. They lead where links in HTML may lead.
+func examineText(text string, origins []string) error {
+	for _, found := range address.FindAllString(text, -1) {
+		if err := examineLink(strings.TrimRight(found, `.,;:!?)]}'`), origins); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func examineAttribute(a html.Attribute, origins []string) error {

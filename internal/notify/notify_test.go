@@ -356,6 +356,16 @@ func TestT_M03_LinksAreTheServersOwn(t *testing.T) {
 				t.Errorf("%s: %v", page, err)
 			}
 		}
+		for _, text := range []string{"Go to https://evil.example/.", "www.evil.example", "(HTTPS://id.example.com.evil.example)", "evil://x", "https://id.example.com@evil.example/"} {
+			for _, tpl := range []notify.Template{{Subject: "s", Text: text}, {Subject: text, Text: "t"}, {Subject: "s", Text: "t", HTML: "<p>" + text + "</p>"}} {
+				tpl.Organization, tpl.Kind = o.ID, notify.Invitation
+				if _, err := d.SetTemplate(ctx, d.System, tpl); !errors.Is(err, notify.ErrTemplate) {
+					t.Errorf("%q: %v", text, err)
+				}
+			}
+		}
+		_, err := d.SetTemplate(ctx, d.System, notify.Template{Organization: o.ID, Kind: notify.Invitation, Subject: "s", Text: "Open {{ link }}, or (https://id.example.com/help).", HTML: "<p>{{ link }}</p>"})
+		must(t, err)
 		for _, page := range []string{`<a href="{{ link }}">x</a>`, `<a href="https://id.example.com/help">x</a>`, `<a href="mailto:help@x.example">x</a>`} {
 			_, err := d.SetTemplate(ctx, d.System, notify.Template{Organization: o.ID, Kind: notify.Invitation, Subject: "s", Text: "t", HTML: page})
 			must(t, err)

@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -127,8 +128,17 @@ func ofKind(t Template) []query.Condition {
 // Check validates what every template must keep to, whoever wrote it.
 func (t Template) Check() error { return t.check() }
 
-// check asks whether each part is a template and of a size that mail bears.
+// A Flaw is what is wrong with a part of a template. Line is 0 where it is about the whole.
+type Flaw struct {
+	Part string // "subject", "text" or "html"
+	Line int
+	Text string
+}
+
+// check asks whether each part is a template and of a size that mail bears, and tells
+// every flaw that it finds.
 func (t Template) check() error {
+	var flaws []Flaw
 	for _, part := range []struct {
 		name, source string
 		most         int
@@ -136,20 +146,32 @@ func (t Template) check() error {
 	}{
 		{"subject", t.Subject, 1000, t.Kind.Channel() == Mail}, {"text", t.Text, liquid.MaxSource, true}, {"html", t.HTML, liquid.MaxSource, false},
 	} {
-		if len(part.source) > part.most || !utf8.ValidString(part.source) || strings.ContainsRune(part.source, 0) {
-			return fault.Invalidf(part.name, "it must be valid text of at most %d bytes", part.most)
-		}
-		if part.needed && strings.TrimSpace(part.source) == "" {
-			return fault.Invalidf(part.name, "it must not be empty")
-		}
-		if _, err := liquid.Parse(part.source); err != nil {
-			return ErrTemplate.On(part.name).Saying("%s", err.Error())
+		_, err := liquid.Parse(part.source)
+		var where *liquid.SyntaxError
+		switch {
+		case len(part.source) > part.most || !utf8.ValidString(part.source) || strings.ContainsRune(part.source, 0):
+			flaws = append(flaws, Flaw{part.name, 0, "it must be valid text of at most " + strconv.Itoa(part.most) + " bytes"})
+		case t.Kind.Channel() == Text && part.name != "text" && part.source != "":
+			flaws = append(flaws, Flaw{part.name, 0, "text messages have a text only"})
+		case part.needed && strings.TrimSpace(part.source) == "":
+			flaws = append(flaws, Flaw{part.name, 0, "it must not be empty"})
+		case errors.As(err, &where):
+			flaws = append(flaws, Flaw{part.name, where.Line, where.Text})
+		case err != nil:
+			flaws = append(flaws, Flaw{part.name, 0, err.Error()})
 		}
 	}
-	if t.Kind.Channel() == Text && (t.Subject != "" || t.HTML != "") {
-		return fault.Invalidf("html", "text messages have a text only")
+	if len(flaws) == 0 {
+		return nil
 	}
-	return nil
+	told := make([]string, len(flaws))
+	for i, f := range flaws {
+		told[i] = f.Part + ": " + f.Text
+		if f.Line > 0 {
+			told[i] = f.Part + ", line " + strconv.Itoa(f.Line) + ": " + f.Text
+		}
+	}
+	return ErrTemplate.On(flaws[0].Part).Saying("%s", strings.Join(told, "; ")).With(flaws)
 }
 
 // ResetTemplate removes what an organization, or the realm, has of its own.

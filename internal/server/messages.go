@@ -24,22 +24,30 @@ type Messages struct {
 	Countries []string // beginnings of numbers that text messages may be sent to
 }
 
-// carriers makes what the configuration names.
+// carriers makes what the configuration names, beside what catches everything else.
 func (s *Server) carriers() (map[notify.Channel]notify.Carrier, error) {
-	out := map[notify.Channel]notify.Carrier{}
-	if s.Dev {
-		out[notify.Mail], out[notify.Text] = s.messages, s.messages
+	out, err := s.Messages.Carriers()
+	for _, channel := range []notify.Channel{notify.Mail, notify.Text} {
+		if err == nil && s.Dev && out[channel] == nil {
+			out[channel] = s.messages
+		}
 	}
-	if s.Messages.Mail.URL != "" {
-		mail, err := post.NewMail(s.Messages.Mail)
+	return out, err
+}
+
+// Carriers makes what the configuration names.
+func (m Messages) Carriers() (map[notify.Channel]notify.Carrier, error) {
+	out := map[notify.Channel]notify.Carrier{}
+	if m.Mail.URL != "" {
+		mail, err := post.NewMail(m.Mail)
 		if err != nil {
 			return nil, err
 		}
 		out[notify.Mail] = mail
 	}
-	if s.Messages.Text != "" {
+	if m.Text != "" {
 		poster := &outbound.Poster{Guard: &outbound.Guard{Loopback: true}}
-		text, err := post.NewText(s.Messages.Text, s.Messages.Secret, s.Messages.Countries, poster)
+		text, err := post.NewText(m.Text, m.Secret, m.Countries, poster)
 		if err != nil {
 			return nil, err
 		}
@@ -54,25 +62,37 @@ func (s *Server) openMessages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	key, err := s.DB.Secret(ctx, "recipients")
-	if err != nil {
+	if s.Notify, err = s.Messenger(ctx, carriers); err != nil {
 		return err
 	}
 	s.wake = make(chan struct{}, 1)
-	s.Notify = &notify.Service{
-		Store: store.For[notify.Tx](s.DB), Vault: s.Vault, Key: key, Carriers: carriers, Now: time.Now, Log: s.Log,
-		Origins: func(realm id.ID) []string { return s.originsOf(realm) },
-		Wake: func() {
-			select {
-			case s.wake <- struct{}{}:
-			default:
-			}
-		},
+	s.Notify.Log = s.Log
+	s.Notify.Origins = func(realm id.ID) []string { return s.originsOf(realm) }
+	s.Notify.Wake = func() {
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
 	}
 	if carriers[notify.Mail] != nil {
 		s.Directory.Outbox = s.Notify
 	}
 	return nil
+}
+
+// Messenger gives the service of messages and their templates.
+func (s Services) Messenger(ctx context.Context, carriers map[notify.Channel]notify.Carrier) (*notify.Service, error) {
+	key, err := s.DB.Secret(ctx, "recipients")
+	return &notify.Service{
+		Store: store.For[notify.Tx](s.DB), Vault: s.Vault, Key: key, Carriers: carriers, Now: time.Now,
+		Origins: func(realm id.ID) []string {
+			r, err := s.Realms.Store.Realm(ctx, realm)
+			if err != nil {
+				return nil
+			}
+			return r.Origins
+		},
+	}, err
 }
 
 func (s *Server) sendMessages(ctx context.Context) {

@@ -20,6 +20,7 @@ import (
 	"guildhall/internal/erasure"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
+	"guildhall/internal/notify"
 	"guildhall/internal/realm"
 	"guildhall/internal/session"
 	"guildhall/internal/sso"
@@ -54,6 +55,7 @@ type API struct {
 	SignIn      *authn.Service
 	Sessions    *session.Service
 	Connections *sso.Service
+	Templates   *notify.Service
 	Now         func() time.Time
 	// Messages gives the mail and text messages that a development server
 	// caught in a realm instead of sending them. The operation that shows them
@@ -91,7 +93,7 @@ func (a *API) operations() []operation {
 		a.webhookOperations(),
 		a.signingOperations(), a.lockoutOperations(), a.documentOperations(), a.bootstrapOperations(),
 	)
-	all = append(all, slices.Concat(a.signInOperations(), a.rulesOperations(), a.factorOperations(), a.meOperations(), a.mySessionOperations(), a.sessionOperations(), a.connectionOperations())...)
+	all = append(all, slices.Concat(a.signInOperations(), a.rulesOperations(), a.factorOperations(), a.meOperations(), a.mySessionOperations(), a.sessionOperations(), a.templateOperations(), a.connectionOperations())...)
 	if a.Messages != nil {
 		all = append(all, a.messageOperations()...)
 	}

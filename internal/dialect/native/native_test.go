@@ -1,6 +1,7 @@
 package native
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"guildhall/internal/dialect/dialecttest"
 	"guildhall/internal/edge/edgetest"
 	"guildhall/internal/id"
+	"guildhall/internal/notify"
 	"guildhall/internal/realm"
 	"guildhall/internal/store"
 )
@@ -20,11 +22,20 @@ import (
 // at is when everything happens in tests that need a fixed time.
 var at = time.Date(2026, 5, 6, 7, 8, 9, 123456789, time.UTC)
 
+// nobody takes every letter and brings it nowhere.
+type nobody struct{}
+
+func (nobody) Send(context.Context, notify.Letter) error { return nil }
+
 // newAPI gives the dialect on a rig.
 func newAPI(r *dialecttest.Rig) *API {
 	return &API{
 		Realms: r.Realms, Directory: r.Directory, Credentials: r.Credentials, Erasure: r.Erasure, Webhooks: r.Webhooks, Tokens: r.Tokens, Guard: r.Guard, Replays: r.Replays, Now: time.Now,
 		SignIn: r.SignIn, Sessions: r.Sessions, Connections: r.Connections,
+		Templates: &notify.Service{
+			Store: store.For[notify.Tx](r.DB), Vault: r.Vault, Key: []byte("key"), Now: time.Now, Carriers: map[notify.Channel]notify.Carrier{notify.Mail: nobody{}},
+			Origins: func(id.ID) []string { return []string{dialecttest.Origin} },
+		},
 		Archives: &archive.Service{Store: store.Archives{DB: r.DB}},
 		Messages: func(i id.ID) []Message {
 			if i != r.Realm.ID {

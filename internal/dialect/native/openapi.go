@@ -213,6 +213,7 @@ var segments = map[string]string{
 	"deletion":     "The id of a deletion.",
 	"hold":         "The id of a hold.",
 	"factor":       "The id of a factor.",
+	"kind":         "The kind of message, such as invitation.",
 	"session":      "The id of a session.",
 	"identity":     "The id of a linked account.",
 	"connection":   "The id of an identity provider.",

@@ -13,6 +13,7 @@ import (
 	"guildhall/internal/erasure"
 	"guildhall/internal/fault"
 	"guildhall/internal/guard"
+	"guildhall/internal/notify"
 )
 
 // A problem is every answer that is not a success (RFC 9457).
@@ -49,6 +50,7 @@ type conflict struct {
 type fieldProblem struct {
 	In     string `json:"in" enum:"body,query,header,path" doc:"Where the part is."`
 	Field  string `json:"field" doc:"Its name; in a body, its path, such as roles[0] or branding.logo_url."`
+	Line   int    `json:"line,omitempty" nullable:"false" doc:"Of a template: the line in it."`
 	Reason string `json:"reason" doc:"A stable word, such as required or unknown_field."`
 	Detail string `json:"detail" doc:"What is expected instead."`
 }
@@ -137,6 +139,8 @@ func (a *API) Failure(f *fault.Error, c edge.Call) edge.Reply {
 		for _, d := range detail {
 			p.Conflicts = append(p.Conflicts, conflict(d))
 		}
+	case []notify.Flaw:
+		p.Errors = flaws(detail)
 	case []erasure.Hold:
 		p.Holds = obstacles(c, detail)
 	case guard.Puzzle:

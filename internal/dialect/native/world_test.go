@@ -37,7 +37,7 @@ func newWorld(t testing.TB) *world {
 		w.ids[name] = o.ID
 	}
 	w.ids["realm"] = spell(id.None, id.Realm, r.Realm.ID)
-	w.ids["problem"] = "not_found"
+	w.ids["problem"], w.ids["kind"] = "not_found", "code"
 	made("organization", "/organizations", `{"name":"Gone"}`)
 	w.ended = w.ids["organization"]
 	made("deletion", "/organizations/{organization}/deletion", `{}`)
@@ -102,6 +102,8 @@ var bodies = map[string]string{
 	"users.create": `{"email":"x@example.com","organization":"{organization}"}`, "users.update": `{"name":"x"}`, "users.set_password": `{"password":"x"}`,
 	"users.request_deletion": `{}`, "bulk_deletions.request": `{"fingerprint":"x"}`, "deletions.restore": `{}`, "holds.place": `{"organization":"{organization}","reason":"x"}`,
 	"sessions.revoke_all": `{"user":"{user}"}`, "me.revoke_sessions": `{}`,
+	"templates.set": `{"subject":"s","text":"t"}`, "templates.preview": `{}`, "templates.test": `{"to":"ada@example.com"}`,
+	"organization_templates.set": `{"subject":"s","text":"t"}`, "organization_templates.preview": `{}`, "organization_templates.test": `{"to":"ada@example.com"}`,
 	"users.set_roles": `{"roles":[]}`, "users.add_roles": `{"roles":[]}`,
 	"members.add": `{"user":"{user}"}`, "members.update": `{"state":"pending"}`, "members.set_roles": `{"roles":[]}`, "members.add_roles": `{"roles":["{role}"]}`,
 	"roles.create": `{"key":"x","organization":"{organization}"}`, "roles.update": `{"name":"x"}`,
