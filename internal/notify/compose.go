@@ -253,9 +253,6 @@ func (s *Service) write(t Template, b Brand, m content, l *Letter, realm id.ID) 
 		return nil
 	}
 	hosts := append([]string{m.Data["link"]}, s.Origins(realm)...)
-	if err := inPart("subject", examineText(l.Subject, hosts)); err != nil {
-		return err
-	}
 	if err := inPart("text", examineText(l.Text, hosts)); err != nil {
 		return err
 	}

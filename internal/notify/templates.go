@@ -180,6 +180,9 @@ func (s *Service) ResetTemplate(ctx context.Context, by access.Actor, organizati
 		return err
 	}
 	return s.Store.Update(ctx, by.Realm, func(tx Tx) error {
+		if _, err := tx.Brand(ctx, organization); err != nil {
+			return err
+		}
 		t, err := tx.MessageTemplates().Find(ctx, ofKind(Template{Organization: organization, Kind: k, Locale: tag})...)
 		if err != nil {
 			return err

@@ -76,7 +76,7 @@ func TestT_A01_StrangersGetTheAnswerForWhatDoesNotExist(t *testing.T) {
 	nowhere := w.unknown(w.rig.Realm.ID)
 	for who, key := range w.strangers(t) {
 		for _, o := range guarded(w.api) {
-			if w.fill(o.path+bodies[o.name]) == o.path+bodies[o.name] {
+			if w.fill(o.path+bodies[o.name]) == o.path+bodies[o.name] || strings.HasPrefix(o.path, "/templates") {
 				continue
 			}
 			got, want := w.request(o, key), nowhere.request(o, key)
@@ -112,7 +112,9 @@ func TestIdsOfOtherRealmsAreLikeUnknownOnes(t *testing.T) {
 	w := newWorld(t)
 	nowhere, alien, nonsense := w.unknown(w.rig.Realm.ID), w.unknown(w.rig.NewRealm(t, "Other").ID), w.unknown(w.rig.Realm.ID)
 	for name := range nonsense.ids {
-		nonsense.ids[name] = "nonsense"
+		if name != "kind" { // is no id
+			nonsense.ids[name] = "nonsense"
+		}
 	}
 	for _, o := range guarded(w.api) {
 		want := nowhere.request(o, w.key)
