@@ -46,10 +46,10 @@ type Signer interface {
 	VerifyEver(ctx context.Context, raw string) (token.Verified, error)
 }
 
-// Machines finds the user whose key signed an assertion. It says nothing of the
-// signature: Keys are what to verify it with.
+// Machines verifies what machine users sign with keys of their own; see
+// credential.Service.
 type Machines interface {
-	Machine(ctx context.Context, realm id.ID, kid string) (user directory.User, keys []byte, err error)
+	Assertion(ctx context.Context, realm id.ID, raw string, audiences []string, names func(directory.User) []string) (credential.Assertion, error)
 }
 
 // Poster sends notices to applications; see outbound.Poster.
@@ -64,7 +64,7 @@ type Service struct {
 	Directory    *directory.Service
 	Applications Applications
 	Tokens       Signer
-	Machines     Machines // nil knows none
+	Machines     Machines
 	Poster       Poster   // nil sends no notices
 	Now          func() time.Time
 	// Shapes are the spellings and claims that applications of some schemes expect; the

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -320,39 +321,62 @@ func (s *Service) bearer(ctx context.Context, at Issuer, r TokenRequest) (t Toke
 		}
 		return s.forItself(ctx, at, c, r)
 	}
-	if s.Machines == nil {
-		return t, ErrGrant
+	audiences := slices.DeleteFunc(slices.Clone(claims.Audience), func(a string) bool { return !at.at(a) })
+	proved, err := s.Machines.Assertion(ctx, at.Realm, r.Assertion, audiences, s.names(at.Realm))
+	if errors.Is(err, credential.ErrAssertion) {
+		err = errAssertion
 	}
-	u, keys, err := s.Machines.Machine(ctx, at.Realm, signed.Headers[0].KeyID)
 	if err != nil {
-		return t, orGrant(err)
-	}
-	if err := s.checked(ctx, at, signed, keys); err != nil {
 		return t, err
 	}
-	return s.machine(ctx, at, u, claims.Subject, r)
+	return s.machine(ctx, at, proved, claims.Subject, r)
+}
+
+// names spells a machine user in every way in which one may name itself.
+func (s *Service) names(realm id.ID) func(directory.User) []string {
+	return func(u directory.User) []string {
+		list := []string{plainUser(realm, u.ID)}
+		if u.Username != "" {
+			list = append(list, u.Username)
+		}
+		for _, shape := range s.Shapes {
+			if shape.User != nil {
+				list = append(list, shape.User(realm, u))
+			}
+		}
+		return list
+	}
 }
 
 // machineScheme marks the tokens of machine users, which come through no application.
 const machineScheme = "machine"
 
-// machine gives a machine user tokens in its own name. The grant keeps them alive as
-// long as the user is, and no longer than they last.
-func (s *Service) machine(ctx context.Context, at Issuer, u directory.User, subject string, r TokenRequest) (t Tokens, err error) {
-	c := Client{credential.Application{Scheme: machineScheme, ClientID: subject, Name: u.Name}, at.Realm}
-	if subject != plainUser(at.Realm, u.ID) && subject != u.Username {
-		return t, ErrGrant
+// machine gives a machine user tokens in its own name, and uses its assertion up. The
+// grant keeps them alive as long as the user is, and no longer than they last.
+func (s *Service) machine(ctx context.Context, at Issuer, proved credential.Assertion, subject string, r TokenRequest) (t Tokens, err error) {
+	c := Client{credential.Application{Scheme: machineScheme, ClientID: subject}, at.Realm}
+	scopes, audiences, err := scopesOf(c, params{url.Values{"scope": {r.Scope}, "audience": slices.DeleteFunc(slices.Clone(r.Audiences), at.at)}})
+	if err != nil {
+		return t, err // only this server can be named: nothing says which APIs a user may call
 	}
-	g := session.Grant{
-		User: u.ID, Home: u.Home, Offline: true, Issuer: at.URL, Scopes: strings.Fields(r.Scope), Audiences: r.Audiences,
-		Factors: []session.Factor{{Method: "machine_key", At: s.Now()}}, ExpiresAt: s.Now().Add(accessLife),
-	}
+	var g session.Grant
 	err = s.Store.Update(ctx, at.Realm, func(tx Tx) error {
-		if _, err := tx.Present(ctx, id.None, u.ID); err != nil {
+		fresh, err := s.Sessions.Spend(ctx, tx, "assertion "+proved.ID, proved.ExpiresAt.Add(skew))
+		if err != nil {
 			return err
 		}
-		made := g
-		_, err := s.Sessions.Give(ctx, tx, &made, false)
+		if !fresh {
+			return errAssertion
+		}
+		u, err := tx.Present(ctx, id.None, proved.User)
+		if err != nil {
+			return err
+		}
+		made := session.Grant{
+			User: u.ID, Home: u.Home, Offline: true, Issuer: at.URL, Scopes: scopes, Audiences: audiences,
+			Factors: []session.Factor{{Method: "machine_key", At: s.Now(), Credential: proved.Key}}, ExpiresAt: s.Now().Add(accessLife),
+		}
+		_, err = s.Sessions.Give(ctx, tx, &made, false)
 		g = made
 		return err
 	})

@@ -17,7 +17,7 @@ func (s *Server) openProvider(ctx context.Context) (err error) {
 	key, err := s.DB.Secret(ctx, "user codes")
 	s.Provider = &oidc.Service{
 		Store: store.For[oidc.Tx](s.DB), Sessions: s.Sessions, Directory: s.Directory, Applications: store.Finder{DB: s.DB}, Tokens: s.Tokens,
-		Poster: &outbound.Poster{Guard: s.out, Timeout: noticeTime}, Now: time.Now, Key: key, Enough: s.SignIn.Enough,
+		Poster: &outbound.Poster{Guard: s.out, Timeout: noticeTime}, Now: time.Now, Key: key, Enough: s.SignIn.Enough, Machines: s.Credentials,
 	}
 	return err
 }

@@ -90,7 +90,7 @@ func On(t testing.TB, address string) *Rig {
 	}
 	r.Provider = &oidc.Service{
 		Store: store.For[oidc.Tx](db), Sessions: r.Sessions, Directory: r.Directory, Applications: store.Finder{DB: db}, Tokens: r.Tokens, Now: time.Now,
-		Key: []byte("a key for the user codes of tests"),
+		Key: []byte("a key for the user codes of tests"), Machines: r.Credentials,
 	}
 	r.SignIn = &authn.Service{Store: store.For[authn.Tx](db), Realms: r.Realms, Credentials: r.Credentials, Sessions: r.Sessions, Vault: sealed, Now: time.Now}
 	r.Provider.Enough = r.SignIn.Enough

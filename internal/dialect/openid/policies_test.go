@@ -1,11 +1,17 @@
 package openid
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
+	"guildhall/internal/id"
 	"guildhall/internal/session"
 )
 
@@ -98,6 +104,60 @@ func TestT_G12_ADeviceIsAllowedOnlyByWhoProvedEnough(t *testing.T) {
 		w.change(t, &w.web, func(a *credential.Application) { a.OpenID.Organizations = credential.UsageRequire })
 		if err := decide(everywhere, w.post(t, "/oidc/device", w.web, "scope", "openid").json(t)["user_code"].(string)); err == nil {
 			t.Error("no organization was chosen")
+		}
+	})
+}
+
+// TestT_G10_AMachinesAssertionIsGoodOnce exchanges what a machine user signed with its
+// own key for tokens (RFC 7523 section 2.1).
+func TestT_G10_AMachinesAssertionIsGoodOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		u, err := w.Directory.CreateUser(t.Context(), w.System, directory.NewUser{User: directory.User{Kind: directory.Machine, Home: w.a.ID, Username: "robot", Name: "Robot"}})
+		good(t, err)
+		f, private, err := w.Credentials.AddMachineKey(t.Context(), w.System, credential.Factor{User: u.ID, Name: "one"}, "")
+		good(t, err)
+		block, _ := pem.Decode([]byte(private))
+		key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		good(t, err)
+		assertion := func(subject, audience string) string {
+			s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, (&jose.SignerOptions{}).WithHeader("kid", f.Handle))
+			good(t, err)
+			raw, err := jwt.Signed(s).Claims(jwt.Claims{Issuer: subject, Subject: subject, Audience: jwt.Audience{audience}, ID: credential.NewSecret(""),
+				IssuedAt: jwt.NewNumericDate(w.clock.now()), Expiry: jwt.NewNumericDate(w.clock.now().Add(time.Minute))}).Serialize()
+			good(t, err)
+			return raw
+		}
+		ask := func(raw string, pairs ...string) answer {
+			return w.post(t, "/oidc/token", client{}, append([]string{"grant_type", credential.GrantJWT, "assertion", raw, "client_id", ""}, pairs...)...)
+		}
+		spelled := "usr_" + id.For(w.Realm.ID, id.User).Base62(u.ID)
+		for _, subject := range []string{"robot", spelled} {
+			raw := assertion(subject, origin)
+			got := ask(raw, "scope", "openid profile made:up")
+			if got.status != 200 {
+				t.Fatalf("%s: %d %s", subject, got.status, got.body)
+			}
+			if said := claims(t, got.json(t)["access_token"]); said["sub"] != spelled || said["scope"] != "openid profile" {
+				t.Errorf("the token says %v", said)
+			}
+			ask(raw).refused(t, 400, "invalid_grant")
+		}
+		once := assertion("robot", origin+"/oidc")
+		if n := parallel(10, func() bool { return ask(once).status == 200 }); n != 1 {
+			t.Errorf("%d of 10 at once were accepted", n)
+		}
+		ask(assertion("ada@example.com", origin)).refused(t, 400, "invalid_grant")
+		ask(assertion("robot", "https://elsewhere.example")).refused(t, 400, "invalid_grant")
+		ask(assertion("robot", origin), "audience", "https://api.example.com").refused(t, 400, "invalid_target")
+		token := ask(assertion("robot", origin), "scope", "openid").json(t)["access_token"].(string)
+		if a := w.userinfo(t, token); a.status != 200 {
+			t.Errorf("userinfo: %d %s", a.status, a.body)
+		}
+		_, err = w.Directory.SuspendOrganization(t.Context(), w.System, w.a.ID)
+		good(t, err)
+		ask(assertion("robot", origin)).refused(t, 400, "invalid_grant")
+		if a := w.userinfo(t, token); a.status != 401 {
+			t.Errorf("the token of a machine whose home is suspended: %d", a.status)
 		}
 	})
 }
