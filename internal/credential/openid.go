@@ -18,6 +18,7 @@ type OpenID struct {
 	GrantTypes    []string `json:"grant_types,omitempty"`   // empty means those usual for the kind
 	AuthMethod    string   `json:"auth_method,omitempty"`   // how it proves itself; "" means by secret, in either way
 	Keys          string   `json:"jwks,omitempty"`          // its public keys, a JWK Set
+	KeysURI       string   `json:"jwks_uri,omitempty"`      // or where they are published
 	Algorithm     string   `json:"algorithm,omitempty"`     // that tokens for it are signed with; "" means RS256
 	Opaque        bool     `json:"opaque,omitempty"`        // its access tokens say nothing by themselves
 	FixedRefresh  bool     `json:"fixed_refresh,omitempty"` // its refresh tokens stay the same when used
@@ -141,8 +142,10 @@ func (o OpenID) Check() error {
 		return refuse("auth_method", "the method is not known")
 	case o.AuthMethod == AuthNone && o.Allows(GrantClient):
 		return refuse("auth_method", "a program that stands for itself must prove who it is")
-	case o.AuthMethod == AuthKey && o.Keys == "":
-		return refuse("jwks", "private_key_jwt needs the application's public keys")
+	case o.AuthMethod == AuthKey && (o.Keys == "") == (o.KeysURI == ""):
+		return refuse("jwks", "private_key_jwt needs the application's public keys, or the address of them")
+	case o.KeysURI != "" && !(strings.HasPrefix(o.KeysURI, "http") && Returnable(o.KeysURI)):
+		return refuse("jwks_uri", "it must be an https address")
 	case !slices.Contains([]string{"", "RS256", "ES256", "EdDSA"}, o.Algorithm):
 		return refuse("algorithm", "the algorithm must be RS256, ES256 or EdDSA")
 	case !slices.Contains([]Usage{UsageAllow, UsageDeny, UsageRequire}, o.Organizations):

@@ -115,10 +115,27 @@ func (s *Service) asserted(ctx context.Context, at Issuer, p Proof) (Client, err
 	if c.OpenID.Method() != credential.AuthKey {
 		return Client{}, ErrClient
 	}
-	if err := s.checked(ctx, at, signed, []byte(c.OpenID.Keys)); err != nil {
-		return Client{}, orClient(err)
+	keys, err := s.keysOf(ctx, c)
+	if err == nil {
+		err = s.checked(ctx, at, signed, keys)
 	}
-	return c, nil
+	return c, orClient(err)
+}
+
+// keysOf gives the keys that a client registered, or publishes where it registered. That
+// they cannot be had is the client's fault.
+func (s *Service) keysOf(ctx context.Context, c Client) ([]byte, error) {
+	if c.OpenID.KeysURI == "" {
+		return []byte(c.OpenID.Keys), nil
+	}
+	if s.Documents == nil {
+		return nil, errAssertion
+	}
+	set, err := s.Documents.Get(ctx, c.OpenID.KeysURI)
+	if err != nil {
+		return nil, errAssertion.Because(err)
+	}
+	return set, nil
 }
 
 func orClient(err error) error {

@@ -52,6 +52,12 @@ type Machines interface {
 	Assertion(ctx context.Context, realm id.ID, raw string, audiences []string, names func(directory.User) []string) (credential.Assertion, error)
 }
 
+// Documents gets what applications publish, such as their keys, within bounds and not
+// every time anew; see outbound.Fetcher.
+type Documents interface {
+	Get(ctx context.Context, url string) ([]byte, error)
+}
+
 // Poster sends notices to applications; see outbound.Poster.
 type Poster interface {
 	Post(ctx context.Context, url string, headers map[string]string, body []byte) (status int, err error)
@@ -65,7 +71,8 @@ type Service struct {
 	Applications Applications
 	Tokens       Signer
 	Machines     Machines
-	Poster       Poster   // nil sends no notices
+	Documents    Documents // nil gets nothing
+	Poster       Poster    // nil sends no notices
 	Now          func() time.Time
 	// Shapes are the spellings and claims that applications of some schemes expect; the
 	// others get the plain ones.

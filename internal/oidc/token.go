@@ -316,7 +316,11 @@ func (s *Service) bearer(ctx context.Context, at Issuer, r TokenRequest) (t Toke
 		if !c.OpenID.Allows(credential.GrantJWT) {
 			return t, ErrUnauthorized
 		}
-		if err := s.checked(ctx, at, signed, []byte(c.OpenID.Keys)); err != nil {
+		keys, err := s.keysOf(ctx, c)
+		if err == nil {
+			err = s.checked(ctx, at, signed, keys)
+		}
+		if err != nil {
 			return t, err
 		}
 		return s.forItself(ctx, at, c, r)

@@ -17,13 +17,14 @@ func (s *Server) openProvider(ctx context.Context) (err error) {
 	key, err := s.DB.Secret(ctx, "user codes")
 	s.Provider = &oidc.Service{
 		Store: store.For[oidc.Tx](s.DB), Sessions: s.Sessions, Directory: s.Directory, Applications: store.Finder{DB: s.DB}, Tokens: s.Tokens,
-		Poster: &outbound.Poster{Guard: s.out, Timeout: noticeTime}, Now: time.Now, Key: key, Enough: s.SignIn.Enough, Machines: s.Credentials,
+		Documents: &outbound.Fetcher{Guard: s.out, Now: time.Now, Life: keysLife}, Poster: &outbound.Poster{Guard: s.out, Timeout: noticeTime}, Now: time.Now, Key: key, Enough: s.SignIn.Enough, Machines: s.Credentials,
 	}
 	return err
 }
 
 const (
 	noticeEvery = time.Second
+	keysLife    = time.Minute     // of what an application publishes
 	noticeTime  = 5 * time.Second // for an application to answer
 )
 

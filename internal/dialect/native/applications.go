@@ -24,6 +24,7 @@ type signIn struct {
 	GrantTypes    []string `json:"grant_types,omitempty" maxItems:"10" doc:"Grant types it may use; those usual for the kind unless given."`
 	AuthMethod    string   `json:"auth_method,omitempty" doc:"client_secret_basic, client_secret_post, private_key_jwt or none; a secret in either way unless given."`
 	Keys          string   `json:"jwks,omitempty" maxLength:"65536" doc:"Its public keys as a JWK Set, for private_key_jwt."`
+	KeysURI       string   `json:"jwks_uri,omitempty" maxLength:"2048" doc:"Where it publishes its keys, instead of jwks. They are fetched when they are needed and kept for a minute."`
 	Algorithm     string   `json:"algorithm,omitempty" doc:"RS256, ES256 or EdDSA for tokens it gets; RS256 unless given."`
 	Opaque        bool     `json:"opaque,omitempty" doc:"Its access tokens say nothing by themselves and are dead at once when they end."`
 	FixedRefresh  bool     `json:"fixed_refresh,omitempty" doc:"Its refresh tokens stay the same when they are used."`
@@ -44,7 +45,7 @@ type signIn struct {
 func (s signIn) settings() credential.OpenID {
 	return credential.OpenID{
 		Kind: credential.AppKind(s.Kind), RedirectURIs: s.RedirectURIs, LogoutURIs: s.LogoutURIs, Origins: s.Origins, GrantTypes: s.GrantTypes,
-		AuthMethod: s.AuthMethod, Keys: s.Keys, Algorithm: s.Algorithm, Opaque: s.Opaque, FixedRefresh: s.FixedRefresh, AccessLife: s.AccessLife,
+		AuthMethod: s.AuthMethod, Keys: s.Keys, KeysURI: s.KeysURI, Algorithm: s.Algorithm, Opaque: s.Opaque, FixedRefresh: s.FixedRefresh, AccessLife: s.AccessLife,
 		IDLife: s.IDLife, RefreshLife: s.RefreshLife, RefreshIdle: s.RefreshIdle, LogoutNotice: s.LogoutNotice, ThirdParty: s.ThirdParty,
 		PushedOnly: s.PushedOnly, Scopes: s.Scopes, Organizations: credential.Usage(s.Organizations), LogoURL: s.LogoURL, TermsURL: s.TermsURL,
 		PrivacyURL: s.PrivacyURL,
@@ -54,7 +55,7 @@ func (s signIn) settings() credential.OpenID {
 func showSignIn(o credential.OpenID) signIn {
 	return signIn{
 		Kind: string(o.Kind), RedirectURIs: o.RedirectURIs, LogoutURIs: o.LogoutURIs, Origins: o.Origins, GrantTypes: o.GrantTypes,
-		AuthMethod: o.AuthMethod, Keys: o.Keys, Algorithm: o.Algorithm, Opaque: o.Opaque, FixedRefresh: o.FixedRefresh, AccessLife: o.AccessLife,
+		AuthMethod: o.AuthMethod, Keys: o.Keys, KeysURI: o.KeysURI, Algorithm: o.Algorithm, Opaque: o.Opaque, FixedRefresh: o.FixedRefresh, AccessLife: o.AccessLife,
 		IDLife: o.IDLife, RefreshLife: o.RefreshLife, RefreshIdle: o.RefreshIdle, LogoutNotice: o.LogoutNotice, ThirdParty: o.ThirdParty,
 		PushedOnly: o.PushedOnly, Scopes: o.Scopes, Organizations: string(o.Organizations), LogoURL: o.LogoURL, TermsURL: o.TermsURL,
 		PrivacyURL: o.PrivacyURL,

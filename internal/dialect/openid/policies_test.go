@@ -1,8 +1,15 @@
 package openid
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,6 +19,7 @@ import (
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/id"
+	"guildhall/internal/outbound"
 	"guildhall/internal/session"
 )
 
@@ -160,4 +168,60 @@ func TestT_G10_AMachinesAssertionIsGoodOnce(t *testing.T) {
 			t.Errorf("the token of a machine whose home is suspended: %d", a.status)
 		}
 	})
+}
+
+// TestKeysOfApplicationsAreFetchedWhereTheyArePublished rotates the keys of an
+// application, and lets their place fail in several ways.
+func TestKeysOfApplicationsAreFetchedWhereTheyArePublished(t *testing.T) {
+	w := newWorld(t)
+	var fetched atomic.Int64
+	var published atomic.Value
+	published.Store("")
+	place := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
+		fetched.Add(1)
+		_, _ = out.Write([]byte(published.Load().(string)))
+	}))
+	defer place.Close()
+	w.Provider.Documents = &outbound.Fetcher{Guard: &outbound.Guard{Loopback: true}, Now: w.clock.now, Life: time.Minute}
+	c := w.app(t, credential.Application{Name: "Published", OpenID: credential.OpenID{
+		Kind: credential.AppMachine, AuthMethod: credential.AuthKey, KeysURI: place.URL + "/keys", Algorithm: "ES256",
+	}})
+	rotate := func() func() answer {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		good(t, err)
+		name := credential.NewSecret("")
+		set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: name}}})
+		good(t, err)
+		published.Store(string(set))
+		return func() answer {
+			s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, (&jose.SignerOptions{}).WithHeader("kid", name))
+			good(t, err)
+			raw, err := jwt.Signed(s).Claims(jwt.Claims{Issuer: c.ClientID, Subject: c.ClientID, Audience: jwt.Audience{origin}, ID: credential.NewSecret(""), Expiry: jwt.NewNumericDate(w.clock.now().Add(time.Minute))}).Serialize()
+			good(t, err)
+			return w.post(t, "/oidc/token", c, "grant_type", credential.GrantClient, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion", raw)
+		}
+	}
+	first := rotate()
+	if a := first(); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if n := parallel(10, func() bool { return first().status == 200 }); n != 10 || fetched.Load() != 1 {
+		t.Errorf("%d of 10 were accepted after %d fetches", n, fetched.Load())
+	}
+	second := rotate()
+	w.clock.move(2 * time.Minute)
+	if a := second(); a.status != 200 {
+		t.Errorf("a new key: %d %s", a.status, a.body)
+	}
+	first().refused(t, 401, "invalid_client")
+	for _, bad := range []string{"", "<html>", `{"keys":[]}`, `{"keys":[{"kty":"oct","k":"AAAA"}]}`} {
+		w.clock.move(2 * time.Minute)
+		published.Store(bad)
+		second().refused(t, 401, "invalid_client")
+	}
+	place.Close()
+	w.clock.move(2 * time.Minute)
+	second().refused(t, 401, "invalid_client")
+	w.Provider.Documents = &outbound.Fetcher{Guard: &outbound.Guard{}, Now: w.clock.now}
+	second().refused(t, 401, "invalid_client") // this machine is nowhere to fetch from
 }
