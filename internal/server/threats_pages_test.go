@@ -258,3 +258,65 @@ func TestT_K01_L10_PagesDoNotTellWhoHasAnAccount(t *testing.T) {
 		t.Errorf("the pages differ:\n%s\n--\n%s", seen[0], seen[1])
 	}
 }
+
+// TestT_I12_WhatABrowserHadBeforeIsWorthNothingAfterwards puts cookies of a stranger into
+// the browser of somebody who then signs in, and gives the stranger all that it had.
+func TestT_I12_WhatABrowserHadBeforeIsWorthNothingAfterwards(t *testing.T) {
+	b := surf(t)
+	const words = "correct horse battery staple 9"
+	hash, err := b.s.Credentials.HashPassword(t.Context(), words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []string{"victim@x.example", "stranger@x.example"} {
+		if _, err := b.s.Directory.CreateUser(t.Context(), access.System(b.s.home.ID), directory.NewUser{
+			User: directory.User{Kind: directory.Human, Email: who, EmailVerified: true, Name: who}, PasswordHash: hash,
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at, err := url.Parse(b.base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signIn := func(one *surfer, who string) {
+		one.do(t, "GET", "/sign-in", nil)
+		one.do(t, "POST", "/sign-in/identify", url.Values{"identifier": {who}})
+		if answer, body := one.do(t, "POST", "/sign-in/password", url.Values{"password": {words}}); answer.Header.Get("Location") != "/account" {
+			t.Fatalf("%s: %d %s", who, answer.StatusCode, body)
+		}
+	}
+	holds := func(cookies []*http.Cookie, who string) bool {
+		one := &surfer{newBrowser(), b.s, b.base}
+		one.Jar.SetCookies(at, cookies)
+		_, body := one.do(t, "GET", "/account", nil)
+		return strings.Contains(body, who)
+	}
+	signedIn := &surfer{newBrowser(), b.s, b.base}
+	signIn(signedIn, "stranger@x.example")
+	begun := &surfer{newBrowser(), b.s, b.base}
+	begun.do(t, "GET", "/sign-in", nil)
+	for name, had := range map[string][]*http.Cookie{
+		"a session of the stranger's": signedIn.Jar.Cookies(at), "an attempt that the stranger began": begun.Jar.Cookies(at),
+		"a session that was made up": {{Name: "guildhall-session", Value: "ghs_" + strings.Repeat("A", 43), Path: "/"}},
+	} {
+		victim := &surfer{newBrowser(), b.s, b.base}
+		victim.Jar.SetCookies(at, had)
+		victim.do(t, "GET", "/sign-in?login_hint=victim@x.example", nil) // with which an attempt of one's own begins
+		signIn(victim, "victim@x.example")
+		now := victim.Jar.Cookies(at)
+		if !holds(now, "victim@x.example") {
+			t.Errorf("%s: the victim is not signed in", name)
+		}
+		if holds(had, "victim@x.example") {
+			t.Errorf("%s: the stranger is signed in as the victim", name)
+		}
+		for range 2 { // signing in once more gives another secret, too
+			signIn(victim, "victim@x.example")
+			if holds(now, "victim@x.example") {
+				t.Errorf("%s: a secret from before signing in again is good", name)
+			}
+			now = victim.Jar.Cookies(at)
+		}
+	}
+}
