@@ -18,6 +18,15 @@ type request struct {
 	header http.Header
 	body   []byte
 	http2  bool // without TLS, as gRPC clients do
+	// then is told the answer and may give what has to follow for the operation to be
+	// done; nil ends with the answer.
+	then func(answer) (*request, error)
+}
+
+// alone is the request without what follows.
+func (r request) alone() request {
+	r.then = nil
+	return r
 }
 
 // A target is a process that answers HTTP.
@@ -33,7 +42,7 @@ func newTarget(origin string, p *process) *target {
 	over2.SetUnencryptedHTTP2(true)
 	return &target{
 		process: p, origin: origin,
-		http1: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}, Timeout: time.Minute},
+		http1: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * many, DisableCompression: true}, Timeout: time.Minute},
 		http2: &http.Client{Transport: &http.Transport{Protocols: over2, DisableCompression: true}, Timeout: time.Minute},
 	}
 }
@@ -78,6 +87,17 @@ func (t *target) good(r request) (answer, error) {
 	return a, err
 }
 
+// perform does an operation, request after request, and gives the last answer.
+func (t *target) perform(r request) (a answer, err error) {
+	for next := &r; next != nil && err == nil; {
+		if a, err = t.good(*next); err != nil || next.then == nil {
+			return a, err
+		}
+		next, err = next.then(a)
+	}
+	return a, err
+}
+
 // A sample is what one slice of load gave.
 type sample struct {
 	requests  int
@@ -103,9 +123,14 @@ func (s *sample) add(other sample) {
 // connections is how many requests are in flight at once.
 const connections = 4
 
-// load sends requests for a while; make is given a number that never repeats in
+// load sends requests for a while; next is given a number that never repeats in
 // a run.
 func (t *target) load(length time.Duration, next func(n int64) request) (s sample, err error) {
+	return t.crowd(connections, length, next)
+}
+
+// crowd is load with more requests in flight at once.
+func (t *target) crowd(connections int, length time.Duration, next func(n int64) request) (s sample, err error) {
 	var mu sync.Mutex
 	var wait sync.WaitGroup
 	start, before := time.Now(), t.cpu()
@@ -117,7 +142,7 @@ func (t *target) load(length time.Duration, next func(n int64) request) (s sampl
 			for time.Since(start) < length {
 				r := next(number.Add(1))
 				began := time.Now()
-				_, failed := t.good(r)
+				_, failed := t.perform(r)
 				own = append(own, time.Since(began))
 				if failed != nil {
 					mu.Lock()

@@ -25,6 +25,7 @@ type bench struct {
 	sizes  []int         // members of the organizations that are deleted
 	purges int           // how often a large one is deleted
 	calm   time.Duration // of traffic before a purge
+	crowd  time.Duration // of looking at latencies
 
 	starting int // how often the server is started
 }
@@ -55,7 +56,7 @@ func measure(args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	engines := flags.String("engines", "sqlite,postgres", "`databases` to measure")
 	quick := flags.Bool("quick", false, "fewer and shorter turns: a look, not a result")
-	only := flags.String("only", "", "measure only what matches this `expression`: operations, deletion, start")
+	only := flags.String("only", "", "measure only what matches this `expression`: operations, deletion, start (several as a|b)")
 	sizes := flags.String("members", "1000,100000", "delete organizations of these `sizes`")
 	binary := flags.String("binary", filepath.Join("bin", "guildhall"), "the stripped `program` to measure")
 	markdown := flags.String("markdown", "", "write the tables into this `document`, between its two marks")
@@ -66,9 +67,9 @@ func measure(args []string) error {
 		}
 		return err
 	}
-	b := &bench{binary: *binary, profiles: *profiles, turns: turns{11, 400 * time.Millisecond}, purges: 5, calm: 5 * time.Second, starting: 9}
+	b := &bench{binary: *binary, profiles: *profiles, turns: turns{11, 400 * time.Millisecond}, purges: 5, calm: 5 * time.Second, crowd: 4 * time.Second, starting: 9}
 	if *quick {
-		b.turns, b.purges, b.calm, b.starting = turns{5, 250 * time.Millisecond}, 1, 3*time.Second, 3
+		b.turns, b.purges, b.calm, b.crowd, b.starting = turns{5, 150 * time.Millisecond}, 1, 3*time.Second, 400*time.Millisecond, 3
 	}
 	for size := range strings.SplitSeq(*sizes, ",") {
 		n, err := strconv.Atoi(size)
@@ -92,6 +93,11 @@ func measure(args []string) error {
 	return out.write(*markdown)
 }
 
+// say tells on standard error what is going on.
+func (b *bench) say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, time.Now().Format("15:04:05 ")+format+"\n", args...)
+}
+
 // everything measures engine by engine and prints tables as they are ready.
 func (b *bench) everything(out *report) (err error) {
 	if b.folder, err = os.MkdirTemp("", "guildhall-bench-"); err != nil {
@@ -109,6 +115,7 @@ func (b *bench) everything(out *report) (err error) {
 	}
 	defer func() { err = errors.Join(err, b.bare.stop()) }()
 	fmt.Println(out.machine)
+	var missed []string
 	for _, name := range b.engines {
 		r, err := b.engine(name)
 		if err != nil {
@@ -116,6 +123,10 @@ func (b *bench) everything(out *report) (err error) {
 		}
 		out.engines = append(out.engines, r)
 		fmt.Print(r.text())
+		missed = append(missed, r.misses()...)
+	}
+	if len(missed) > 0 {
+		fmt.Printf("\n%d aims missed:\n  %s\n", len(missed), strings.Join(missed, "\n  "))
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ type operation struct {
 	aim         map[string]float64 // by engine: how many times the CPU of the bare handler at most; none is no aim
 	raw         string             // the statements that do the same without a server, or "" for none
 	next        func(n int64) request
+	unbared     bool // several requests, which no single answer stands for
 }
 
 // The aims: multiples of the CPU time of the bare handler.
@@ -99,10 +100,10 @@ func (s *server) reads() ([]operation, error) {
 		}
 	}
 	get := func(name string, r request) operation {
-		return operation{"GET organization", name, aimGet, "", always(r)}
+		return operation{group: "GET organization", name: name, aim: aimGet, next: always(r)}
 	}
 	list := func(name string, r request) operation {
-		return operation{"list of 50", name, aimList, "", always(r)}
+		return operation{group: "list of 50", name: name, aim: aimList, next: always(r)}
 	}
 	const getZitadel = "/zitadel.admin.v1.AdminService/GetOrgByID"
 	idMessage := "\x0a" + string(rune(len(id["zitadel"]))) + id["zitadel"] // field 1: the id
@@ -165,22 +166,22 @@ func (s *server) writes(people, homes []string) []operation {
 	address := func(n int64) string { return fmt.Sprintf("bench%d@example.com", n) }
 	var joins atomic.Int64
 	return []operation{
-		{"create organization", "native", aimCreate, "create organization", s.createNative},
-		{"create organization", "Auth0", aimCreate, "", s.createAuth0},
-		{"create organization", "Stytch", aimCreate, "", s.createStytch},
-		{"create organization", "ZITADEL, REST", aimCreate, "", s.createZitadel},
-		{"create organization", "SSOJet", aimCreate, "", s.createSSOJet},
-		{"create organization", "Truto", aimCreate, "", s.createTruto},
-		{"create user", "native", aimCreate, "create user", func(n int64) request {
+		{group: "create organization", name: "native", aim: aimCreate, raw: "create organization", next: s.createNative},
+		{group: "create organization", name: "Auth0", aim: aimCreate, next: s.createAuth0},
+		{group: "create organization", name: "Stytch", aim: aimCreate, next: s.createStytch},
+		{group: "create organization", name: "ZITADEL, REST", aim: aimCreate, next: s.createZitadel},
+		{group: "create organization", name: "SSOJet", aim: aimCreate, next: s.createSSOJet},
+		{group: "create organization", name: "Truto", aim: aimCreate, next: s.createTruto},
+		{group: "create user", name: "native", aim: aimCreate, raw: "create user", next: func(n int64) request {
 			return s.native("POST", "/users", map[string]any{"email": address(n), "given_name": "Ada", "family_name": "Bench"})
 		}},
-		{"create user", "Auth0", aimCreate, "", func(n int64) request {
+		{group: "create user", name: "Auth0", aim: aimCreate, next: func(n int64) request {
 			return s.auth0("POST", "/users", map[string]any{"email": address(n), "connection": "email", "given_name": "Ada", "family_name": "Bench"})
 		}},
-		{"create user", "Truto", aimCreate, "", func(n int64) request {
+		{group: "create user", name: "Truto", aim: aimCreate, next: func(n int64) request {
 			return s.truto("POST", "/users?", map[string]any{"first_name": "Ada", "last_name": "Bench", "emails": []any{map[string]any{"email": address(n)}}})
 		}},
-		{"add member", "native", nil, "add member", func(int64) request {
+		{group: "add member", name: "native", raw: "add member", next: func(int64) request {
 			n := int(joins.Add(1) - 1)
 			user, home := people[n%len(people)], homes[n/len(people)%len(homes)]
 			return s.native("POST", "/organizations/"+home+"/members", map[string]any{"user": user})
@@ -190,5 +191,5 @@ func (s *server) writes(people, homes []string) []operation {
 
 // tokens is the operation that signs.
 func (s *server) tokens() operation {
-	return operation{"client-credentials token", "Auth0, ES256", aimToken, "sign", always(s.tokenRequest())}
+	return operation{group: "client-credentials token", name: "Auth0, ES256", aim: aimToken, raw: "sign", next: always(s.tokenRequest())}
 }

@@ -102,10 +102,9 @@ func (p *plot) curves(of []moment, color string) {
 	fmt.Fprintf(p, "<polyline points=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"1.5\"/>\n", strings.TrimSpace(line.String()), color)
 }
 
-// writePlots draws each purge that ran beside traffic into a folder and gives the
-// Markdown that shows them.
-func (r engineReport) writePlots(folder string) (string, error) {
-	var shown strings.Builder
+// plots draws each purge that ran beside traffic into a folder and gives the
+// sections that show them.
+func (r engineReport) plots(folder string) (shown []section, err error) {
 	for _, d := range r.deletion {
 		if len(d.foreground.shown.writes) == 0 {
 			continue
@@ -113,9 +112,9 @@ func (r engineReport) writePlots(folder string) (string, error) {
 		title := fmt.Sprintf("%s: latency beside the purge of %s members", r.engine.name, thousands(int64(d.members)))
 		name := fmt.Sprintf("latency-%s-%d.svg", strings.ToLower(r.engine.name), d.members)
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(d.foreground.draw(title)), 0o644); err != nil {
-			return "", err
+			return nil, err
 		}
-		fmt.Fprintf(&shown, "\n![%s](%s)\n", title, name)
+		shown = append(shown, section{title, fmt.Sprintf("\n### %s\n\n![%s](%s)\n", title, title, name)})
 	}
-	return shown.String(), nil
+	return shown, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/ecdsa"
+	"crypto/rsa"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ type raw struct {
 	prepared map[string]*sql.Stmt
 	shapes   map[string]shape
 	key      *ecdsa.PrivateKey
+	long     *rsa.PrivateKey
 
 	last         int64
 	organization int64

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -47,9 +46,10 @@ func (t table) text() string {
 	return b.String()
 }
 
-func (t table) markdown() string {
+// markdown also says what was measured on what.
+func (t table) markdown(on string) string {
 	var b strings.Builder
-	b.WriteString("\n### " + t.title + "\n\n| " + strings.Join(t.head, " | ") + " |\n|---|" + strings.Repeat("---:|", len(t.head)-1) + "\n")
+	b.WriteString("\n### " + t.title + "\n\n" + on + "\n\n| " + strings.Join(t.head, " | ") + " |\n|---|" + strings.Repeat("---:|", len(t.head)-1) + "\n")
 	for _, row := range t.rows {
 		b.WriteString("| " + strings.Join(row, " | ") + " |\n")
 	}
@@ -64,9 +64,23 @@ func (r engineReport) text() string {
 	return b.String()
 }
 
+// misses lists the aims that were not reached.
+func (r engineReport) misses() (list []string) {
+	for _, t := range r.tables() {
+		for _, row := range t.rows {
+			for i, cell := range row {
+				if aim, missed := strings.CutSuffix(cell, missedMark); missed {
+					list = append(list, fmt.Sprintf("%s: %s: %s %s, aim %s", t.title, row[0], t.head[i-1], row[i-1], aim))
+				}
+			}
+		}
+	}
+	return list
+}
+
 // tables leaves out what was not measured.
 func (r engineReport) tables() (all []table) {
-	for _, t := range []table{r.operationTable(), r.rawTable(), r.deletionTable(), r.purgeTable(), r.foregroundTable(), r.processTable()} {
+	for _, t := range []table{r.operationTable(), r.rawTable(), r.coreTable(), r.coreLatencyTable(), r.deletionTable(), r.purgeTable(), r.foregroundTable(), r.processTable()} {
 		if len(t.rows) > 0 {
 			t.title = r.engine.name + ": " + t.title
 			all = append(all, t)
@@ -108,31 +122,30 @@ func (r engineReport) rawTable() table {
 
 func (r engineReport) processTable() table {
 	t := table{title: "the process", head: []string{"", "value", "aim"}}
-	if len(r.start.took) > 0 {
-		took, idle := median(r.start.took), r.start.idle
-		t.rows = append(t.rows,
-			[]string{"start on existing data to first answer", short(took), verdict(took < 100*time.Millisecond, "< 100 ms")},
-			[]string{"slowest start", short(quantile(r.start.took, 1)), ""},
-			[]string{"CPU until the first answer", short(median(r.start.cpu)), ""},
-			[]string{"idle memory, anonymous", megabytes(idle.Anonymous), verdict(idle.Anonymous < 30e6, "< 30 MB")},
-			[]string{"idle memory, of the program file", megabytes(idle.File), ""},
-		)
+	if len(r.start.took) == 0 {
+		return t // rather than one that takes the place of a whole one
 	}
-	if r.end.Anonymous > 0 {
-		t.rows = append(t.rows, []string{"memory after all load, anonymous", megabytes(r.end.Anonymous), ""},
-			[]string{"memory after all load, of the program file", megabytes(r.end.File), ""})
-	}
-	if r.size > 0 && len(t.rows) > 0 {
-		t.rows = append(t.rows, []string{"stripped program", megabytes(r.size), verdict(r.size < 45e6, "< 45 MB")})
-	}
+	took, idle := median(r.start.took), r.start.idle
+	t.rows = append(t.rows,
+		[]string{"start on existing data to first answer", short(took), verdict(took < 100*time.Millisecond, "< 100 ms")},
+		[]string{"slowest start", short(quantile(r.start.took, 1)), ""},
+		[]string{"CPU until the first answer", short(median(r.start.cpu)), ""},
+		[]string{"idle memory, anonymous", megabytes(idle.Anonymous), verdict(idle.Anonymous < 30e6, "< 30 MB")},
+		[]string{"idle memory, of the program file", megabytes(idle.File), ""},
+		[]string{"memory after all load, anonymous", megabytes(r.end.Anonymous), ""},
+		[]string{"memory after all load, of the program file", megabytes(r.end.File), ""},
+		[]string{"stripped program", megabytes(r.size), verdict(r.size < 45e6, "< 45 MB")},
+	)
 	return t
 }
+
+const missedMark = " MISSED"
 
 func verdict(met bool, aim string) string {
 	if met {
 		return aim + " met"
 	}
-	return aim + " MISSED"
+	return aim + missedMark
 }
 
 func database(s sample) string {
@@ -142,7 +155,12 @@ func database(s sample) string {
 	return short(s.database / time.Duration(s.requests))
 }
 
-func rate(s sample) string { return thousands(int64(float64(s.requests) / s.wall.Seconds())) }
+func rate(s sample) string {
+	if s.wall <= 0 {
+		return ""
+	}
+	return thousands(int64(float64(s.requests) / s.wall.Seconds()))
+}
 
 // short writes three significant digits.
 func short(d time.Duration) string {
@@ -180,41 +198,4 @@ func (b *bench) machine() (string, error) {
 		return "", fmt.Errorf("%s version: %w (build it first: make build)", b.binary, err)
 	}
 	return fmt.Sprintf("%d shared virtual cores (%s), %s, %s; %s", runtime.NumCPU(), model, runtime.Version(), strings.TrimSpace(string(out)), time.Now().Format("2 January 2006")), nil
-}
-
-// The marks between which a document keeps the tables.
-const (
-	beginMark = "<!-- figures begin -->\n"
-	endMark   = "<!-- figures end -->"
-)
-
-// write puts the tables into a document.
-func (r report) write(file string) error {
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := strings.Cut(string(raw), beginMark)
-	_, after, found := strings.Cut(rest, endMark)
-	if !ok || !found {
-		return fmt.Errorf("%s lacks the marks of the figures", file)
-	}
-	var b strings.Builder
-	b.WriteString(before + beginMark + "\nMeasured on " + r.machine)
-	for _, e := range r.engines {
-		b.WriteString("; " + e.engine.String())
-	}
-	b.WriteString(".\n")
-	for _, e := range r.engines {
-		for _, t := range e.tables() {
-			b.WriteString(t.markdown())
-		}
-		plots, err := e.writePlots(filepath.Dir(file))
-		if err != nil {
-			return err
-		}
-		b.WriteString(plots)
-	}
-	b.WriteString("\n" + endMark + after)
-	return os.WriteFile(file, []byte(b.String()), 0o644)
 }

@@ -11,6 +11,7 @@ import (
 type engineReport struct {
 	engine
 	comparisons []comparison
+	core        []coreReport
 	deletion    []sizeReport
 	end         footprint
 	start       startReport
@@ -110,7 +111,7 @@ func (b *bench) operations(s *server, raw engine, r *engineReport) (err error) {
 			return err
 		}
 	}
-	return nil
+	return b.core(s, w, r)
 }
 
 // people gives the native ids of the users there are.

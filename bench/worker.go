@@ -3,9 +3,11 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
@@ -17,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/crypto/argon2"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
@@ -99,6 +102,9 @@ func runWorker(engine, address string) error {
 	if r.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return err
 	}
+	if r.long, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+		return err
+	}
 	in, out := bufio.NewScanner(os.Stdin), json.NewEncoder(os.Stdout)
 	for in.Scan() {
 		var t task
@@ -120,6 +126,7 @@ func runWorker(engine, address string) error {
 func (r *raw) perform(t task) (got result, err error) {
 	once := map[string]func() error{
 		"create organization": r.createOrganization, "create user": r.createUser, "add member": r.addMember, "sign": r.sign,
+		"sign RS256": r.signLong, "hash": r.hash,
 		"create realm": r.createRealm,
 		"attach":       func() error { return r.attach(t.Data) },
 		"prepare":      r.prepare,
@@ -149,4 +156,18 @@ func (r *raw) sign() error {
 	digest := sha256.Sum256(claims[:])
 	_, err := ecdsa.SignASN1(rand.Reader, r.key, digest[:])
 	return err
+}
+
+// signLong is sign with RS256.
+func (r *raw) signLong() error {
+	var claims [300]byte
+	digest := sha256.Sum256(claims[:])
+	_, err := rsa.SignPKCS1v15(rand.Reader, r.long, crypto.SHA256, digest[:])
+	return err
+}
+
+// hash hashes a password as the product does: argon2id, 19 MiB, two passes, one lane.
+func (r *raw) hash() error {
+	argon2.IDKey([]byte(benchPassword), make([]byte, 16), 2, 19<<10, 1, 32)
+	return nil
 }

@@ -101,6 +101,15 @@ type meFactor struct {
 	At     moment `json:"at"`
 }
 
+// A meSession is a session that is alive.
+type meSession struct {
+	User         string     `json:"user"`
+	Organization *string    `json:"organization"`
+	Factors      []meFactor `json:"factors"`
+	IdleUntil    moment     `json:"idle_until" doc:"When it ends unless it is used."`
+	ExpiresAt    moment     `json:"expires_at"`
+}
+
 // A meIdentity is a linked account.
 type meIdentity struct {
 	ID     string `json:"id"`
@@ -209,6 +218,9 @@ func (a *API) meOperations() []operation {
 	return []operation{
 		{name: "me.get", method: http.MethodGet, path: "/me", public: true, summary: "Who is signed in",
 			notes: "Below /me the bearer token is that of a session, from the end of signing in.", handling: gives(plainly(mine(a, false, a.me)))},
+		{name: "me.session", method: http.MethodGet, path: "/me/session", public: true, summary: "Check the session",
+			notes:    "What an application asks at each request: whether the session is alive, with everybody it stands for.",
+			handling: gives(plainly(mine(a, false, thisSession)))},
 		{name: "me.factors", method: http.MethodGet, path: "/me/factors", public: true, summary: "What proves the person",
 			handling: gives(plainly(mine(a, false, func(c edge.Call, s session.Session, _ struct{}) (factorList, error) {
 				list, err := a.Credentials.Factors(c.Context(), c.Actor, s.User)
@@ -253,6 +265,15 @@ func (a *API) me(c edge.Call, s session.Session, _ struct{}) (meShown, error) {
 		out.Accounts = append(out.Accounts, meIdentity{spell(c.Actor.Realm, id.Identity, i.ID), i.Issuer, i.Email})
 	}
 	return out, err
+}
+
+// thisSession asks for nothing more than was asked to let the caller in.
+func thisSession(c edge.Call, s session.Session, _ struct{}) (meSession, error) {
+	in := c.Actor.Realm
+	return meSession{
+		User: spell(in, id.User, s.User), Organization: spellOrNull(in, id.Organization, s.Organization),
+		Factors: showProofs(s.Factors), IdleUntil: moment(s.IdleUntil), ExpiresAt: moment(s.ExpiresAt),
+	}, nil
 }
 
 // myself reads the person of a session, who may read themselves.
