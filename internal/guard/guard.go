@@ -224,8 +224,8 @@ func (s *Service) Attempt(ctx context.Context, realm id.ID, a Attempt) error {
 		for i := range t {
 			t[i].Count++
 		}
-		c.both.Blocked = now.Add(p.delay(c.both.Count - int64(p.Free)))
-		c.network.Blocked = now.Add(p.delay(c.network.Count - int64(p.Network)))
+		c.both.hold(now, p.delay(c.both.Count-int64(p.Free)))
+		c.network.hold(now, p.delay(c.network.Count-int64(p.Network)))
 		if known {
 			c.account.Count-- // who is at home there is no stranger who tries from everywhere
 		} else if c.account.Count >= int64(p.Account) && !c.account.Blocked.After(now) {
@@ -239,6 +239,16 @@ func (s *Service) Attempt(ctx context.Context, realm id.ID, a Attempt) error {
 		s.Locked(ctx, Lock{Realm: realm, Account: a.Account, Until: locked, Token: s.unlockToken(realm, keys[0])})
 	}
 	return err
+}
+
+// hold has the next guess wait. Without a delay it leaves nothing behind: whoever
+// guesses at the same moment may have read the clock a little earlier, and has as
+// little to wait for.
+func (t *Tally) hold(now time.Time, delay time.Duration) {
+	t.Blocked = time.Time{}
+	if delay > 0 {
+		t.Blocked = now.Add(delay)
+	}
 }
 
 // settle forgets guesses of long ago, and what a clock that ran ahead has left.

@@ -134,6 +134,17 @@ func TestT_J08_GuessesAtTheSameTimeAreCounted(t *testing.T) {
 
 // TestT_J09_J12_OneAccountHasOneCount spells the account in other ways, and
 // proves a part of what is asked for between the guesses.
+// TestColleaguesWhoSignInAtOnceDoNotWaitForEachOther has somebody's transaction begin
+// a moment before that of somebody else in the same office, and end behind it.
+func TestColleaguesWhoSignInAtOnceDoNotWaitForEachOther(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, p *post) {
+		p.passes(t, from("ada@example.com", "192.0.2.1"))
+		p.Clock.Move(-3 * time.Millisecond)
+		p.passes(t, from("bob@example.com", "192.0.2.1"))
+		p.passes(t, from("ada@example.com", "192.0.2.1"))
+	})
+}
+
 func TestT_J09_J12_OneAccountHasOneCount(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, p *post) {
 		for _, spelling := range []string{"ada@example.com", "ADA@example.com", " ada@example.com\t", "Ada@Example.COM"} {
