@@ -211,7 +211,7 @@ func startEngines(scratch string) ([]*Server, error) {
 			return started, err
 		}
 		// Suites send faster than people do; limits_test.go looks at the limits.
-		s, err := startDev(engine, filepath.Join(scratch, engine), databases[engine], "--rate-limit", "100000")
+		s, err := startDev(engine, filepath.Join(scratch, engine), databases[engine], "--rate-limit", "100000", "--trusted-proxy", "127.0.0.1/32")
 		if err != nil {
 			return started, fmt.Errorf("%s: %w", engine, err)
 		}

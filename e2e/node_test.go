@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -36,6 +39,20 @@ func TestNode(t *testing.T) {
 	})
 }
 
+// TestPagesWithACaptcha has suspicious visitors asked by a captcha service, of which only the verifier runs here.
+func TestPagesWithACaptcha(t *testing.T) {
+	installNodeModules(t)
+	verifier := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ok := r.PostFormValue("secret") == "the secret of the tests" && r.PostFormValue("response") == "a human"
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"success": %t, "error-codes": []}`, ok)
+	}))
+	defer verifier.Close()
+	s := dev(t, "SQLite", t.TempDir(), "", "--trusted-proxy", "127.0.0.1/32",
+		"--captcha", "turnstile", "--captcha-site-key", "the-site-key", "--captcha-secret", "the secret of the tests", "--captcha-url", verifier.URL)
+	runNode(t, s, "node/captcha/captcha.test.mjs")
+}
+
 // installNodeModules installs exactly what package-lock.json names, once.
 func installNodeModules(t *testing.T) {
 	t.Helper()
@@ -47,11 +64,17 @@ func installNodeModules(t *testing.T) {
 	}
 }
 
+// elsewhere is another server than s, to sign in with from s.
+func elsewhere(s *Server) *Server {
+	at := slices.IndexFunc(engines, func(other *Server) bool { return other != s })
+	return engines[at]
+}
+
 func runNode(t *testing.T, s *Server, suite string) {
 	t.Helper()
 	command := exec.CommandContext(testContext(t), "node", "--test", "--test-reporter=./node/reporter.mjs", suite)
 	command.Env = append(os.Environ(),
-		"GUILDHALL_CREDENTIALS="+s.credentialsPath(), "NODE_EXTRA_CA_CERTS="+s.CA, "NODE_OPTIONS=", "NODE_NO_WARNINGS=1")
+		"GUILDHALL_CREDENTIALS="+s.credentialsPath(), "GUILDHALL_PROVIDER="+elsewhere(s).credentialsPath(), "NODE_EXTRA_CA_CERTS="+s.CA, "NODE_OPTIONS=", "NODE_NO_WARNINGS=1")
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	failed := command.Run()

@@ -7,20 +7,28 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import { server } from './guildhall.mjs';
+import { server, unique } from './guildhall.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 const folder = process.env.GUILDHALL_ARTIFACTS ?? join(tmpdir(), 'guildhall-pages');
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
-/** Opens a browser of one person. */
-export async function open({ width = 1280, height = 800, name = '', locale = 'en-US', javaScriptEnabled = true } = {}) {
+let networks = 0;
+
+/** An address that no other test of this run has: who guesses is known by his network. */
+export const network = () => {
+  networks += 1;
+  return `198.${18 + (process.pid & 1)}.${(process.pid >> 1) & 255}.${networks & 255}`;
+};
+
+/** Opens a browser of one person, in a network of his own. */
+export async function open({ width = 1280, height = 800, name = '', locale = 'en-US', javaScriptEnabled = true, from = network() } = {}) {
   const browser = await chromium.launch({
     executablePath,
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   });
-  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width, height }, locale, javaScriptEnabled });
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width, height }, locale, javaScriptEnabled, extraHTTPHeaders: { 'x-forwarded-for': from } });
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
   const violations = [];
@@ -67,14 +75,14 @@ export async function open({ width = 1280, height = 800, name = '', locale = 'en
     await page.waitForLoadState('load');
   };
   const submit = () => press('#content button.primary');
-  return { browser, context, page, look, touch, press, submit, violations, go: (path) => page.goto(server.https + path), close: () => browser.close() };
+  return { browser, context, page, from, look, touch, press, submit, violations, go: (path) => page.goto(server.https + path), close: () => browser.close() };
 }
 
 /** Calls the native API. */
-export async function api(method, path, body) {
-  const answer = await fetch(`${server.http}/guildhall/v1${path}`, {
+export async function api(method, path, body, at = server) {
+  const answer = await fetch(`${at.http}/guildhall/v1${path}`, {
     method,
-    headers: { authorization: `Bearer ${server.native.token}`, 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${at.native.token}`, 'content-type': 'application/json' },
     body: body && JSON.stringify(body),
   });
   const text = await answer.text();
@@ -82,10 +90,24 @@ export async function api(method, path, body) {
   return text ? JSON.parse(text) : undefined;
 }
 
+/** Guesses from a network until it is suspicious. */
+export async function makeSuspicious(from) {
+  const send = async (path, body) => {
+    const answer = await fetch(`${server.http}/guildhall/v1${path}`, {
+      method: 'POST', headers: { 'content-type': 'application/json', 'x-forwarded-for': from }, body: JSON.stringify(body),
+    });
+    return answer.json();
+  };
+  for (let n = 0; n < 10; n++) {
+    const { handle } = await send('/sign-in', { identifier: `${unique('nobody')}@example.test` });
+    await send('/sign-in/continue', { handle, action: 'password', value: 'a guess' });
+  }
+}
+
 /** Waits for the newest message to somebody whose subject matches. */
-export async function mail(to, subject = /./) {
+export async function mail(to, subject = /./, at = server) {
   for (let attempt = 0; attempt < 100; attempt++) {
-    const found = (await api('GET', '/dev/messages')).items.find((m) => m.to === to && subject.test(m.subject));
+    const found = (await api('GET', '/dev/messages', undefined, at)).items.find((m) => m.to === to && subject.test(m.subject));
     if (found) return found;
     await new Promise((done) => setTimeout(done, 100));
   }

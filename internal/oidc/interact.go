@@ -26,6 +26,7 @@ type Interaction struct {
 	Organization  id.ID
 	Login         bool // the person has to sign in, again if somebody is signed in
 	More          bool // who is signed in has to prove more than was proved
+	Further       bool // who is signed in may go on from there, and proves only what is missing
 	Selection     bool // the person has to choose an organization of Choices, or an account
 	Consent       bool // the person has to allow Scopes
 	Choices       []directory.Organization
@@ -59,6 +60,7 @@ func (s *Service) Request(ctx context.Context, realm id.ID, handle string, in se
 	}
 	n.Organization = a.Organization
 	n.Login, n.More, n.Consent, n.Selection = need.Is(ErrLogin), need.Is(ErrInteraction), need.Is(ErrConsent), need.Is(ErrSelection)
+	n.Further = n.Login && in.ID != id.None && r.MaxAge == nil && r.SubjectHint == "" && !contains(r.Prompt, "login") && !contains(r.Prompt, "create")
 	if n.Selection {
 		n.Choices, err = s.memberships(ctx, realm, in.User, id.None)
 	}

@@ -242,7 +242,6 @@ func (v *visit) switchTo(in session.Session) error {
 	if p.Step != authn.Done {
 		return v.redirect("/sign-in")
 	}
-	v.r.Header.Set("Cookie", v.r.Header.Get("Cookie")+"; "+v.cookieName(flowCookie)+"="+handle)
 	return v.finish()
 }
 

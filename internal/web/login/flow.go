@@ -88,7 +88,7 @@ func (v *visit) did(p authn.Progress, err error) error {
 
 // finish begins the session, in the place of the one that the browser had.
 func (v *visit) finish() error {
-	done, err := v.Authn.Finish(v.r.Context(), v.realm, v.handle(), authn.Device{Name: device(v.r.UserAgent()), Address: v.address(), Cookie: true})
+	done, err := v.Authn.Finish(v.r.Context(), v.realm, v.handleNow(), authn.Device{Name: device(v.r.UserAgent()), Address: v.address(), Cookie: true})
 	if err != nil {
 		return err
 	}

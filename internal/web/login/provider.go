@@ -57,6 +57,9 @@ func (v *visit) requested(handle string) error {
 	}
 	switch {
 	case n.Login || in.ID == id.None:
+		if n.Further {
+			return v.loginFor(handle, n, &in)
+		}
 		return v.loginFor(handle, n, nil)
 	case n.More:
 		return v.loginFor(handle, n, &in)
@@ -77,13 +80,20 @@ func (v *visit) loginFor(handle string, n oidc.Interaction, from *session.Sessio
 	if from != nil {
 		start.Invitation, start.Identifier = "", ""
 	}
-	_, err := v.begin(start)
+	p, err := v.begin(start)
+	if from != nil && (errors.Is(err, authn.ErrNobody) || errors.Is(err, authn.ErrInvitation)) { // as somebody else, perhaps
+		start.Session, start.Identifier, start.Invitation = nil, n.LoginHint, n.Invitation
+		p, err = v.begin(start)
+	}
 	if errors.Is(err, authn.ErrInvitation) {
 		start.Invitation = ""
-		_, err = v.begin(start)
+		p, err = v.begin(start)
 	}
 	if err != nil {
 		return err
+	}
+	if p.Step == authn.Done && n.Further {
+		return v.finish()
 	}
 	if n.ScreenHint == "signup" || slices.Contains(n.Prompt, "create") {
 		return v.redirect("/sign-up")
