@@ -44,7 +44,7 @@ func (r engineReport) purgeTable() table {
 			thousands(int64(d.members)), thousands(int64(d.purge.requests)), rate(d.purge),
 			thousands(int64(float64(d.purge.requests) / (d.purge.cpu + d.purge.database).Seconds())),
 			fmt.Sprintf("%.2f", median(d.toCascade)), verdict(median(d.toCascade) >= aim, fmt.Sprintf("≥ %g", aim)),
-			fmt.Sprintf("%.2f", median(d.toBatches)), megabytes(above), verdict(float64(above) < memoryMost, "< 64 MB"),
+			times(d.toBatches), megabytes(above), verdict(float64(above) < memoryMost, "< 64 MB"),
 			megabytes(d.database), megabytes(d.log),
 		})
 	}
@@ -82,6 +82,14 @@ func (r engineReport) foregroundTable() table {
 		times("reads, times idle", f.reads, [3]float64{1.2, 1.2, 0}, "≤ 1.2, 1.2")
 	}
 	return t
+}
+
+// times is a ratio, or nothing where it was not measured.
+func times(of []float64) string {
+	if len(of) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", median(of))
 }
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }

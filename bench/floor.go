@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -21,36 +22,37 @@ var owners = map[string][][2]string{
 	"members": {{"organization_id", "organizations"}, {"user_id", "users"}},
 }
 
-// prepare makes both floors anew with the rows of the newest organization. On SQLite
-// they are files, attached as databases, on PostgreSQL schemas.
-func (r *raw) prepare() error {
+// floors are what a purge is compared with.
+var floors = []string{"cascading", "batched"}
+
+// prepare makes a floor anew with the rows of the newest organization. On SQLite
+// floors are files, attached as databases, on PostgreSQL schemas.
+func (r *raw) prepare(floor string) error {
 	r.rows = 0
 	if err := r.conn.QueryRowContext(r.ctx, "SELECT max(id) FROM "+r.source()+".organizations").Scan(&r.condemned); err != nil {
 		return err
 	}
-	for _, floor := range []string{"cascading", "batched"} {
-		for i := len(floorTables) - 1; i >= 0; i-- {
-			if _, err := r.conn.ExecContext(r.ctx, "DROP TABLE IF EXISTS "+floor+"."+floorTables[i]); err != nil {
-				return err
-			}
+	for _, table := range slices.Backward(floorTables) {
+		if _, err := r.conn.ExecContext(r.ctx, "DROP TABLE IF EXISTS "+floor+"."+table); err != nil {
+			return err
 		}
-		for _, table := range floorTables {
-			if err := r.makeTable(floor, table); err != nil {
-				return fmt.Errorf("%s.%s: %w", floor, table, err)
-			}
-			column := map[string]string{"organizations": "id", "users": "home_id", "members": "organization_id"}[table]
-			copied, err := r.conn.ExecContext(r.ctx, fmt.Sprintf("INSERT INTO %s.%s SELECT * FROM %s.%s WHERE %s = %d", floor, table, r.source(), table, column, r.condemned))
-			if err != nil {
-				return fmt.Errorf("%s.%s: %w", floor, table, err)
-			}
-			n, _ := copied.RowsAffected() // both drivers know
-			r.rows += int(n)
-			if r.sqlite {
-				continue
-			}
-			if _, err := r.conn.ExecContext(r.ctx, "ANALYZE "+floor+"."+table); err != nil {
-				return err
-			}
+	}
+	for _, table := range floorTables {
+		if err := r.makeTable(floor, table); err != nil {
+			return fmt.Errorf("%s.%s: %w", floor, table, err)
+		}
+		column := map[string]string{"organizations": "id", "users": "home_id", "members": "organization_id"}[table]
+		copied, err := r.conn.ExecContext(r.ctx, fmt.Sprintf("INSERT INTO %s.%s SELECT * FROM %s.%s WHERE %s = %d", floor, table, r.source(), table, column, r.condemned))
+		if err != nil {
+			return fmt.Errorf("%s.%s: %w", floor, table, err)
+		}
+		n, _ := copied.RowsAffected() // both drivers know
+		r.rows += int(n)
+		if r.sqlite {
+			continue
+		}
+		if _, err := r.conn.ExecContext(r.ctx, "ANALYZE "+floor+"."+table); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -74,7 +76,7 @@ func (r *raw) attach(data string) error {
 		} {
 			statements = append(statements, fmt.Sprintf("ATTACH '%s' AS %s", file, name))
 		}
-		for _, name := range []string{"cascading", "batched"} {
+		for _, name := range floors {
 			statements = append(statements, "PRAGMA "+name+".journal_mode = WAL", "PRAGMA "+name+".synchronous = FULL",
 				"PRAGMA "+name+".secure_delete = 1", "PRAGMA "+name+".cache_size = -16384")
 		}
@@ -150,7 +152,7 @@ const rawBatch = 500
 func (r *raw) remove(t task) (int, error) {
 	if t.Floor == "cascading" {
 		_, err := r.conn.ExecContext(r.ctx, fmt.Sprintf("DELETE FROM cascading.organizations WHERE id = %d", r.condemned))
-		return r.rows / 2, err
+		return r.rows, err
 	}
 	for _, owned := range [][2]string{{"members", "organization_id"}, {"users", "home_id"}} {
 		if err := r.removeInBatches("batched."+owned[0], owned[1], r.condemned); err != nil {
@@ -158,7 +160,7 @@ func (r *raw) remove(t task) (int, error) {
 		}
 	}
 	_, err := r.exec("DELETE FROM batched.organizations WHERE id = ?", r.condemned)
-	return r.rows / 2, err // each floor holds them all
+	return r.rows, err
 }
 
 // removeInBatches walks the key, so that no batch passes over what is gone.

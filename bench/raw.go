@@ -25,8 +25,8 @@ type raw struct {
 	last         int64
 	organization int64
 	users        []int64 // that are members of nothing yet
-	rows         int     // in both floors
-	condemned    int64   // the organization in both floors
+	rows         int     // in a floor
+	condemned    int64   // the organization in the floors
 }
 
 func (r *raw) stmt(text string) (*sql.Stmt, error) {

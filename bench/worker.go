@@ -27,7 +27,7 @@ import (
 type task struct {
 	Do    string
 	Count int           // how often
-	Floor string        // for "delete": cascading or batched
+	Floor string        // for "prepare" and "delete": cascading or batched
 	Data  string        // for "attach": the folder of the server's database
 	Least time.Duration // repeat at least this long, whatever Count says
 }
@@ -129,7 +129,7 @@ func (r *raw) perform(t task) (got result, err error) {
 		"sign RS256": r.signLong, "hash": r.hash,
 		"create realm": r.createRealm,
 		"attach":       func() error { return r.attach(t.Data) },
-		"prepare":      r.prepare,
+		"prepare":      func() error { return r.prepare(t.Floor) },
 		"delete":       func() (err error) { got.Done, err = r.remove(t); return err },
 	}[t.Do]
 	if once == nil {
