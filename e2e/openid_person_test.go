@@ -140,6 +140,9 @@ func (p *person) fill(forms []form) (form, bool) {
 			f.fields.Set("identifier", p.email)
 		case "/sign-in/password":
 			f.fields.Set("password", personPassword)
+		case "/login/username": // of the provider that ours is compared with
+			f.fields.Set("username", p.email)
+			f.fields.Set("password", "verysecure")
 		case "/language", "/sign-in/restart", "/sign-in/passkey", "/account/leave":
 			continue
 		default:
@@ -210,6 +213,8 @@ func random() string {
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
+
+func decoded(part string) ([]byte, error) { return base64.RawURLEncoding.DecodeString(part) }
 
 // soon waits for something that another goroutine or process does.
 func soon(t *testing.T, what string, done func() bool) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"guildhall/internal/edge"
+	"guildhall/internal/fault"
 	"guildhall/internal/oidc"
 )
 
@@ -215,6 +216,5 @@ func (a *API) userinfo(c edge.Call) (edge.Reply, error) {
 	return a.secret(c, edge.OK(said)), nil
 }
 
-// errNoToken is a request without any token: the challenge then names no error (RFC
-// 6750 section 3.1).
-var errNoToken = oidc.ErrToken.Saying("the request carries no access token")
+// errNoToken is a request without any token.
+var errNoToken = fault.New(fault.Unauthenticated, "no_token", "", "the request carries no access token")

@@ -226,6 +226,10 @@ func (a *API) Failure(f *fault.Error, c edge.Call) edge.Reply {
 		return failurePage(reply, f.Text)
 	case "userinfo":
 		challenge := `Bearer`
+		if f.Is(errNoToken) { // then no error is named (RFC 6750 section 3.1)
+			reply.Header.Set("WWW-Authenticate", challenge)
+			return a.Readable(c, reply)
+		}
 		if known {
 			challenge += ` error="` + e.Error + `", error_description="` + e.Description + `"`
 		}
