@@ -102,7 +102,7 @@ suite('magic links', () => {
       const code = sent.text.match(/\b\d{6}\b/)[0];
       const at = link(sent, '/sign-in/link');
       await elsewhere.go(at.pathname + at.search); // on the phone where the mail is read
-      assert.match(await elsewhere.page.innerText('#content'), /enter the code from the message there/);
+      assert.match(await elsewhere.page.innerText('#content'), /enter there the code from the message/);
       await elsewhere.look('link-elsewhere');
       await b.page.fill('#code', code === '000000' ? '000001' : '000000');
       await b.submit();

@@ -13,6 +13,7 @@ import (
 	"guildhall/internal/access"
 	"guildhall/internal/directory"
 	"guildhall/internal/notify"
+	"guildhall/internal/session"
 )
 
 // A surfer is a browser without scripts at a development server.
@@ -77,13 +78,13 @@ func (b *surfer) letter(t *testing.T, to string, k string) notify.Letter {
 	return notify.Letter{}
 }
 
-var pagePaths = []string{"/sign-in", "/sign-up", "/reset", "/reset?token=x", "/sign-out", "/sign-out?done=1", "/invitation?ticket=x", "/sign-in/link?token=x", "/sign-in/nothing", "/account/nothing"}
+var pagePaths = []string{"/sign-in", "/sign-up", "/reset", "/reset?token=x", "/sign-out", "/sign-out?done=1", "/invitation?ticket=x", "/sign-in/link?token=x", "/unlock?token=x", "/sign-in/nothing", "/account/nothing"}
 
 var posts = []string{
 	"/sign-in/identify", "/sign-in/password", "/sign-in/code", "/sign-in/send", "/sign-in/method", "/sign-in/passkey", "/sign-in/link", "/sign-in/account", "/sign-in/organization",
 	"/sign-in/join", "/sign-in/confirm-link", "/sign-in/enrol", "/sign-in/totp", "/sign-in/new-password", "/sign-in/continue", "/sign-in/restart", "/sign-up", "/invitation", "/reset",
 	"/verify", "/consent", "/device", "/device/decide", "/sign-out", "/language", "/account/sessions/end", "/account/sessions/others", "/account/switch", "/account/passkeys",
-	"/account/totp", "/account/totp/confirm", "/account/recovery-codes", "/account/factors/remove", "/account/password",
+	"/account/totp", "/account/totp/confirm", "/account/recovery-codes", "/account/factors/remove", "/account/connected/remove", "/account/password", "/unlock",
 }
 
 func TestT_L01_L06_EveryPageIsGuarded(t *testing.T) {
@@ -318,5 +319,55 @@ func TestT_I12_WhatABrowserHadBeforeIsWorthNothingAfterwards(t *testing.T) {
 			}
 			now = victim.Jar.Cookies(at)
 		}
+	}
+}
+
+// TestT_Q08_WaysInAreChangedAfterARecentProof uses a session that is alive and old, as
+// somebody has it who found a browser open.
+func TestT_Q08_WaysInAreChangedAfterARecentProof(t *testing.T) {
+	b := surf(t)
+	u, err := b.s.Directory.CreateUser(t.Context(), access.System(b.s.home.ID), directory.NewUser{User: directory.User{Kind: directory.Human, Email: "q@x.example", EmailVerified: true, Name: "Q"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, _ := url.Parse(b.base)
+	changes := []string{
+		"/account/passkeys", "/account/totp", "/account/totp/confirm", "/account/recovery-codes", "/account/factors/remove", "/account/connected/remove", "/account/password",
+	}
+	for _, age := range []time.Duration{0, time.Hour} {
+		proved := time.Now().Add(-age)
+		_, secret, err := b.s.Sessions.Start(t.Context(), b.s.home.ID, session.New{
+			User: u.ID, Origin: b.base, Factors: []session.Factor{{Method: "password", At: proved}}, Idle: time.Hour, Life: time.Hour,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Jar.SetCookies(at, []*http.Cookie{{Name: session.CookieName(b.base), Value: secret, Path: "/"}})
+		if answer, _ := b.do(t, "GET", "/account", nil); answer.StatusCode != http.StatusOK {
+			t.Fatalf("the session does not open the account: %d", answer.StatusCode)
+		}
+		for _, path := range changes {
+			answer, _ := b.do(t, "POST", path, url.Values{"id": {"x"}})
+			again := strings.HasPrefix(answer.Header.Get("Location"), "/sign-in?") && strings.Contains(answer.Header.Get("Location"), "login_hint=q%40x.example")
+			if again != (age > 0) {
+				t.Errorf("%s with a proof of %v ago: %d to %q", path, age, answer.StatusCode, answer.Header.Get("Location"))
+			}
+		}
+	}
+}
+
+// TestT_L01_FormsLeadToThisServerAlone looks at the policy that browsers get which
+// tell what a request is for, and at how they are led on behind a form.
+func TestT_L01_FormsLeadToThisServerAlone(t *testing.T) {
+	b := surf(t)
+	for _, path := range pagePaths {
+		answer, _ := b.do(t, "GET", path, nil, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "none")
+		if policy := answer.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "; form-action 'self'") {
+			t.Errorf("%s: %q", path, policy)
+		}
+	}
+	answer, body := b.do(t, "POST", "/language", url.Values{"lang": {"en"}, "back": {"/sign-in?request=x"}}, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "same-origin")
+	if answer.StatusCode != http.StatusOK || !strings.Contains(body, `http-equiv="refresh" content="0; url=/sign-in?request=x"`) {
+		t.Errorf("a form that may lead away: %d %s", answer.StatusCode, body)
 	}
 }

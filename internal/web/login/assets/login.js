@@ -36,6 +36,7 @@ function begin(root) {
     f.addEventListener("submit", (e) => { e.preventDefault(); prompt(f); });
   }
   for (const e of root.querySelectorAll(able ? "[data-without-passkeys]" : "[data-with-passkeys]")) e.hidden = true;
+  for (const e of root.querySelectorAll("[data-without-scripts]")) e.hidden = true;
   for (const b of root.querySelectorAll("button[data-reveal]")) {
     const field = document.getElementById(b.dataset.reveal);
     b.hidden = false;
