@@ -36,8 +36,8 @@ type Bulk struct {
 	Grace       time.Duration
 	RequestedBy string
 	Reason      string
-	Moment      id.ID // the newest event of the realm at the preview
-	Matched     int   // when it was asked for
+	Moment      Moment // of the realm, at the preview
+	Matched     int    // when it was asked for
 	Deleted     int
 	Skipped     Skips
 	Cursor      id.ID // the last organization looked at
@@ -75,7 +75,7 @@ type Selection struct {
 	Protected     int // of the organizations: they will be left alone
 	Held          int
 	Default       bool
-	Moment        id.ID // the newest event of the realm
+	Moment        Moment // of the realm
 	Fingerprint   string
 }
 
@@ -100,7 +100,7 @@ func (s *Service) PreviewBulk(ctx context.Context, by access.Actor, where []quer
 		sel, err = tx.Bulk().Selection(ctx, where)
 		return err
 	})
-	sel.Fingerprint = id.For(by.Realm, id.BulkDeletion).Base62(sel.Moment) + "." + filter
+	sel.Fingerprint = sel.Moment.spell(id.For(by.Realm, id.BulkDeletion)) + "." + filter
 	return sel, err
 }
 
@@ -140,7 +140,7 @@ func (s *Service) DeleteBulk(ctx context.Context, by access.Actor, b Bulk, finge
 		return b, err
 	}
 	spelled, of, _ := strings.Cut(fingerprint, ".")
-	moment, ok := id.For(by.Realm, id.BulkDeletion).ParseBase62(spelled)
+	moment, ok := parseMoment(id.For(by.Realm, id.BulkDeletion), spelled)
 	if !ok || of != filter {
 		return b, ErrSelection
 	}

@@ -20,10 +20,10 @@ type Count struct {
 // A Census is what Preview is made of, counted in one reading.
 type Census struct {
 	Counts    []Count
-	Guests    int   // members at home elsewhere or nowhere: kept in any case
-	Stranded  int   // of the users who are kept, those with no other organization, as far as was looked
-	AtLeast   bool  // the look for them ended at StrandedLimit members
-	Last      id.ID // the newest event of the organization
+	Guests    int  // members at home elsewhere or nowhere: kept in any case
+	Stranded  int  // of the users who are kept, those with no other organization, as far as was looked
+	AtLeast   bool // the look for them ended at StrandedLimit members
+	Moment    Moment
 	Protected bool
 	Default   bool
 	Name      string
@@ -115,7 +115,7 @@ func (s *Service) Preview(ctx context.Context, by access.Actor, organization id.
 	if p.Rate > 0 {
 		p.Estimate = time.Duration(float64(p.Rows) / p.Rate * float64(time.Second))
 	}
-	p.Fingerprint = Fingerprint(organization, p.Last)
+	p.Fingerprint = Fingerprint(organization, p.Moment)
 	return p, err
 }
 
@@ -156,17 +156,4 @@ func (s *Service) Stranded(ctx context.Context, by access.Actor, organization id
 		return err
 	})
 	return page, err
-}
-
-// Fingerprint names the state of an organization: every change leaves an event
-// in the transaction that makes it, so the newest event says that nothing came
-// after it.
-func Fingerprint(organization, last id.ID) string {
-	return id.For(organization, id.Event).Base62(last)
-}
-
-// ParseFingerprint gives the newest event that a fingerprint of an organization
-// speaks of.
-func ParseFingerprint(organization id.ID, s string) (last id.ID, ok bool) {
-	return id.For(organization, id.Event).ParseBase62(s)
 }

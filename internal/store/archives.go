@@ -35,13 +35,13 @@ func (a Archives) Export(ctx context.Context, realm, organization id.ID, credent
 		if err != nil {
 			return err
 		}
-		var last id.ID
-		if err := scanOne(ctx, tx.q, "SELECT COALESCE(MAX(id), 0) FROM events WHERE organization_id = $1", []any{int64(organization)}, (*int64)(&last)); err != nil {
+		moment, err := tx.moment(ctx, ofOrganization, organization)
+		if err != nil {
 			return err
 		}
 		err = w.Head(archive.Head{
 			CreatedAt: tx.now, Realm: realm, Organization: organization, Name: o.Name, Slug: o.Slug, Credentials: credentials,
-			Fingerprint: erasure.Fingerprint(organization, last),
+			Fingerprint: erasure.Fingerprint(organization, moment),
 		})
 		if err != nil {
 			return err

@@ -32,6 +32,10 @@ func (tx *Tx) Selection(ctx context.Context, where []query.Condition) (s erasure
 	if b.err != nil {
 		return s, b.err
 	}
+	// First of all: what happens while the rest is counted is to be noticed.
+	if s.Moment, err = tx.moment(ctx, ofRealm, tx.realm); err != nil {
+		return s, err
+	}
 	var isDefault int
 	err = scanOne(ctx, tx.q, `SELECT count(*), COALESCE(SUM((SELECT count(*) FROM members AS m WHERE m.organization_id = organizations.id)), 0),
 		COALESCE(SUM(CASE WHEN organizations.protected THEN 1 ELSE 0 END), 0),
@@ -43,8 +47,7 @@ func (tx *Tx) Selection(ctx context.Context, where []query.Condition) (s erasure
 		return s, err
 	}
 	s.Default = isDefault > 0
-	err = scanOne(ctx, tx.q, "SELECT COALESCE(MAX(id), 0) FROM events WHERE realm_id = $1", []any{int64(tx.realm)}, num(&s.Moment))
-	return s, err
+	return s, nil
 }
 
 // Begin writes a bulk deletion and its job; see erasure.Tx.
@@ -79,7 +82,7 @@ func (tx *Tx) bulk(ctx context.Context, job erasure.Job, limit int, done *erasur
 		return nil
 	}
 	// What is younger than the preview was not in it.
-	next := tx.selected(slices.Concat(b.Where, []query.Condition{query.Where("id", query.More, b.Cursor), query.Where("id", query.LessEq, b.Moment)}))
+	next := tx.selected(slices.Concat(b.Where, []query.Condition{query.Where("id", query.More, b.Cursor), query.Where("id", query.LessEq, b.Moment.Last)}))
 	most := max(limit/rowsOfOne, 1)
 	text := "SELECT id FROM organizations" + next.text() + " ORDER BY id LIMIT " + next.arg(int64(most)) // sql: the builder's conditions
 	if next.err != nil {
@@ -89,8 +92,12 @@ func (tx *Tx) bulk(ctx context.Context, job erasure.Job, limit int, done *erasur
 	if err != nil {
 		return err
 	}
+	late, err := tx.lateIn(ctx, &b, ids)
+	if err != nil {
+		return err
+	}
 	for _, o := range ids {
-		if err := tx.endOne(ctx, &b, o); err != nil {
+		if err := tx.endOne(ctx, &b, o, late); err != nil {
 			return err
 		}
 		b.Cursor = o
@@ -106,10 +113,27 @@ func (tx *Tx) bulk(ctx context.Context, job erasure.Job, limit int, done *erasur
 	return tx.Bulks().Update(ctx, &b)
 }
 
-// endOne deletes one organization of a bulk deletion, or notes why not.
-func (tx *Tx) endOne(ctx context.Context, b *erasure.Bulk, o id.ID) error {
+// lateIn waits for whoever writes into the organizations, and reports whether what
+// was being written at the preview came to it afterwards.
+func (tx *Tx) lateIn(ctx context.Context, b *erasure.Bulk, organizations []id.ID) (bool, error) {
+	for _, o := range organizations {
+		if _, err := tx.Organizations().Lock(ctx, o); err != nil && !errors.Is(err, directory.ErrOrganizationNotFound) {
+			return false, err
+		}
+	}
+	return tx.late(ctx, ofRealm, tx.realm, b.Moment)
+}
+
+// endOne deletes one organization of a bulk deletion, or notes why not. Nobody knows
+// where it was that something came late: so all are left alone in which something
+// happened right before the preview.
+func (tx *Tx) endOne(ctx context.Context, b *erasure.Bulk, o id.ID, late bool) error {
 	var one int
-	err := scanOne(ctx, tx.q, "SELECT 1 FROM events WHERE organization_id = $1 AND id > $2 LIMIT 1", []any{int64(o), int64(b.Moment)}, &one)
+	since := b.Moment.Last
+	if late {
+		since -= erasure.Window
+	}
+	err := scanOne(ctx, tx.q, "SELECT 1 FROM events WHERE organization_id = $1 AND id > $2 LIMIT 1", []any{int64(o), int64(since)}, &one)
 	if err == nil {
 		b.Skipped.Add(o, "changed")
 		return nil

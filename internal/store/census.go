@@ -16,6 +16,10 @@ func (tx *Tx) Census(ctx context.Context, organization id.ID, users erasure.User
 		return c, err
 	}
 	c.Name, c.Protected = o.Name, o.Protected
+	// First of all: what happens while the rest is counted is to be noticed.
+	if c.Moment, err = tx.moment(ctx, ofOrganization, organization); err != nil {
+		return c, err
+	}
 	of := []any{int64(organization)}
 	found := map[[2]string]int{} // position in the counts, by kind and effect
 	for _, e := range erasure.Plan(id.Organization, users) {

@@ -47,15 +47,43 @@ func (tx *Tx) unchanged(ctx context.Context, d *erasure.Deletion) error {
 	if d.Fingerprint == "" {
 		return nil
 	}
-	last, ok := erasure.ParseFingerprint(d.Subject, d.Fingerprint)
+	then, ok := erasure.ParseFingerprint(d.Subject, d.Fingerprint)
 	if !ok {
 		return erasure.ErrChanged
 	}
-	changes, err := tx.Changes(ctx, d.Subject, last)
+	changes, err := tx.Changes(ctx, d.Subject, then.Last)
+	if err == nil && len(changes) == 0 {
+		var late bool
+		if late, err = tx.late(ctx, ofOrganization, d.Subject, then); late && err == nil {
+			changes, err = tx.Changes(ctx, d.Subject, then.Last-erasure.Window) // one of these
+		}
+	}
 	if err != nil || len(changes) == 0 {
 		return err
 	}
 	return erasure.ErrChanged.With(changes)
+}
+
+// Whose events make a moment.
+const (
+	ofOrganization = "organization_id"
+	ofRealm        = "realm_id"
+)
+
+// moment gives that of an organization or of the realm, in one statement, so that
+// it is one.
+func (tx *Tx) moment(ctx context.Context, of string, whose id.ID) (m erasure.Moment, err error) {
+	err = scanOne(ctx, tx.q, "SELECT COALESCE(MAX(id), 0), count(*) FROM events WHERE "+of+" = $1 AND id > (SELECT COALESCE(MAX(id), 0) FROM events WHERE "+of+" = $1) - $2", // sql: a constant
+		[]any{int64(whose), int64(erasure.Window)}, num(&m.Last), &m.Recent)
+	return m, err
+}
+
+// late reports that an event came to a moment afterwards.
+func (tx *Tx) late(ctx context.Context, of string, whose id.ID, m erasure.Moment) (bool, error) {
+	var n int
+	err := scanOne(ctx, tx.q, "SELECT count(*) FROM events WHERE "+of+" = $1 AND id > $2 AND id <= $3", // sql: a constant
+		[]any{int64(whose), int64(m.Last - erasure.Window), int64(m.Last)}, &n)
+	return n != m.Recent, err
 }
 
 // Changes counts the events in an organization behind one of them, by type.

@@ -19,9 +19,6 @@ func (tx *Tx) surroundings(ctx context.Context, organization id.ID, users erasur
 	if err := tx.strandedCount(ctx, organization, users, c); err != nil {
 		return err
 	}
-	if err := scanOne(ctx, tx.q, "SELECT COALESCE(MAX(id), 0) FROM events WHERE organization_id = $1", of, (*int64)(&c.Last)); err != nil {
-		return err
-	}
 	var one int
 	switch err := scanOne(ctx, tx.q, "SELECT 1 FROM realms WHERE id = $1 AND default_organization = $2", []any{int64(tx.realm), int64(organization)}, &one); {
 	case err == nil:

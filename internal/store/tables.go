@@ -360,11 +360,11 @@ var deletions = &table[erasure.Deletion]{
 var bulks = &table[erasure.Bulk]{
 	name: "bulk_deletions", kind: id.BulkDeletion, missing: erasure.ErrBulkNotFound,
 	stamp: func(b *erasure.Bulk) *directory.Stamp { return &b.Stamp },
-	columns: []string{"state", "filter", "users", "grace", "requested_by", "reason", "moment", "matched", "deleted", "skipped",
+	columns: []string{"state", "filter", "users", "grace", "requested_by", "reason", "moment", "recent", "matched", "deleted", "skipped",
 		"position", "ended_at"},
 	bind: func(b *erasure.Bulk) []any {
-		return []any{(*string)(&b.State), &filterDocument{&b.Where}, (*string)(&b.Users), (*int64)(&b.Grace), &b.RequestedBy, &b.Reason, num(&b.Moment),
-			&number{&b.Matched}, &number{&b.Deleted}, doc(&b.Skipped), num(&b.Cursor), at(&b.EndedAt)}
+		return []any{(*string)(&b.State), &filterDocument{&b.Where}, (*string)(&b.Users), (*int64)(&b.Grace), &b.RequestedBy, &b.Reason, num(&b.Moment.Last),
+			&number{&b.Moment.Recent}, &number{&b.Matched}, &number{&b.Deleted}, doc(&b.Skipped), num(&b.Cursor), at(&b.EndedAt)}
 	},
 }
 

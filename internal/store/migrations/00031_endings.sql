@@ -34,6 +34,7 @@ CREATE TABLE bulk_deletions (
   requested_by TEXT NOT NULL,
   reason TEXT NOT NULL,
   moment BIGINT NOT NULL,
+  recent BIGINT NOT NULL,
   matched BIGINT NOT NULL,
   deleted BIGINT NOT NULL,
   skipped TEXT NOT NULL,
