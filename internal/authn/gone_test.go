@@ -117,7 +117,7 @@ func TestT_C04_NobodyIsToldOfAnOrganizationThatIsGone(t *testing.T) {
 		must(t, err)
 		page, err := w.Directory.UserOrganizations(ctx, w.System, u.ID, query.Query{Total: true})
 		must(t, err)
-		if len(page.Items) != 1 || page.Total != 1 || page.Items[0].ID != live.ID {
+		if len(page.Items) != 1 || page.Total != 1 || page.Items[0].Organization.ID != live.ID {
 			t.Errorf("organizations of the person: %+v", page)
 		}
 		for _, s := range []authn.Start{{Organization: gone.ID, Session: &in}, {Slug: "gone", Session: &in}, {Session: &in}} {
