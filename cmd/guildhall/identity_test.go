@@ -141,3 +141,44 @@ func TestTemplatesAreWrittenFromTheCommandLine(t *testing.T) {
 	d.refused(t, []string{"template", "reset", "code", "--organization", "acme", "--locale", "de"}, "no template")
 	d.refused(t, []string{"template", "show", "newsletter"}, "no such kind")
 }
+
+func TestApplicationsAreRegisteredFromTheCommandLine(t *testing.T) {
+	d := newDesk(t)
+	d.Organization(t, directory.Organization{Name: "Acme", Slug: "acme"})
+	if got := d.do(t, "application"); !strings.Contains(got, "There are no applications.") {
+		t.Errorf("none yet: %s", got)
+	}
+	d.refused(t, []string{"application", "create", "Bad", "--redirect-uri", "/back"}, "https")
+	made := d.do(t, "application", "create", "Shop", "--redirect-uri", "https://shop.example/back", "--organization", "acme", "--access-life", "10m")
+	found := regexp.MustCompile(`Registered (app_\w+)\.\nclient_id: (\S+)\nclient_secret \(shown this once\): (\S+)\n`).FindStringSubmatch(made)
+	if found == nil {
+		t.Fatalf("registered: %s", made)
+	}
+	if got := d.do(t, "application", "create", "Page", "--kind", "browser", "--redirect-uri", "https://page.example/"); strings.Contains(got, "secret") {
+		t.Errorf("one in a browser has a secret: %s", got)
+	}
+	if got := d.do(t, "application", "list", "--organization", "acme"); !strings.Contains(got, found[1]) || strings.Contains(got, "Page") {
+		t.Errorf("listed: %s", got)
+	}
+	got := d.do(t, "application", "update", found[2], "--redirect-uri", "https://a.example/", "--redirect-uri", "https://b.example/", "--third-party", "--state", "disabled", "--name", "Store")
+	for _, want := range []string{"https://a.example/, https://b.example/", "disabled", "Store", "10m0s"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing:\n%s", want, got)
+		}
+	}
+	if got := d.do(t, "application", "show", found[1]); !regexp.MustCompile(`third-party +true`).MatchString(got) {
+		t.Errorf("shown: %s", got)
+	}
+	s := server.NewServices(d.DB, d.Master)
+	d.do(t, "application", "update", found[1], "--state", "enabled", "--no-third-party")
+	rotated := strings.TrimSpace(d.do(t, "application", "rotate-secret", found[1]))
+	fresh := rotated[strings.LastIndexByte(rotated, '\n')+1:]
+	if _, err := s.Credentials.Client(t.Context(), found[2], found[3], "openid"); err == nil {
+		t.Error("the old secret is good")
+	}
+	if _, err := s.Credentials.Client(t.Context(), found[2], fresh, "openid"); err != nil {
+		t.Errorf("the new secret: %v", err)
+	}
+	d.do(t, "application", "delete", found[1])
+	d.refused(t, []string{"application", "show", found[1]}, "does not exist")
+}

@@ -32,6 +32,8 @@ type serveCommand struct {
 	CaptchaSite   string         `name:"captcha-site-key" help:"The site key that the captcha service gave." placeholder:"KEY"`
 	CaptchaSecret string         `help:"The secret that the captcha service gave; better in GUILDHALL_CAPTCHA_SECRET." placeholder:"SECRET"`
 	CaptchaURL    string         `name:"captcha-url" help:"Where the captcha service verifies answers, if not at its public address." placeholder:"URL"`
+	BreachFile    string         `name:"breached-passwords-file" help:"List of breached passwords that new ones are held against: lines HASH:COUNT with SHA-1, ordered by hash, as it is published. It is searched where it lies." type:"path" placeholder:"FILE"`
+	BreachURL     string         `name:"breached-passwords-url" help:"Service that knows breached passwords, such as https://api.pwnedpasswords.com/range. It is told the first five digits of a hash. Off unless given." placeholder:"URL"`
 	MaxBody       int64          `help:"Largest request body in bytes." default:"1048576"`
 	messageFlags
 }
@@ -68,7 +70,7 @@ func (c *serveCommand) config(p *program) (server.Config, error) {
 	cfg := server.Config{
 		Data: c.Data, Database: c.Database, Master: c.sources(), MasterKeep: c.MasterKeyKeep, Migrate: c.Migrate, Fast: c.Fast, Listen: c.Listen, ListenTLS: c.ListenTLS,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, MetricsListen: c.MetricsListen, PublicURLs: c.PublicURL, Dev: c.Dev,
-		RateLimit: c.RateLimit, ClassLimits: c.ClassLimit, Captcha: server.CaptchaConfig{Service: c.Captcha, SiteKey: c.CaptchaSite, Secret: c.CaptchaSecret, URL: c.CaptchaURL}, MaxBody: c.MaxBody, Messages: c.messages(), Log: c.logger(p.Err), Version: version,
+		RateLimit: c.RateLimit, ClassLimits: c.ClassLimit, Captcha: server.CaptchaConfig{Service: c.Captcha, SiteKey: c.CaptchaSite, Secret: c.CaptchaSecret, URL: c.CaptchaURL}, MaxBody: c.MaxBody, BreachFile: c.BreachFile, BreachURL: c.BreachURL, Messages: c.messages(), Log: c.logger(p.Err), Version: version,
 		Print: func(format string, args ...any) { fmt.Fprintf(p.Out, format, args...) },
 	}
 	if c.Dev {

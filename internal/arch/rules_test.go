@@ -57,6 +57,7 @@ var rooms = []room{
 	{in: "internal/store", may: "vocabulary domain"},
 	{in: "internal/edge", may: "vocabulary"},
 	{in: "internal/outbound", may: "vocabulary"},
+	{in: "internal/breach", may: "outbound"},
 	{in: "internal/carrier", may: "vocabulary domain"},
 	{in: "internal/connector/*", may: "vocabulary domain outbound"},
 

@@ -221,6 +221,29 @@ func (s *Service) UpdateApplication(ctx context.Context, by access.Actor, i id.I
 	return a, err
 }
 
+// ErrNoSecret is an application that keeps no secret.
+var ErrNoSecret = fault.New(fault.Precondition, "application_has_no_secret", "", "the application keeps no secret: it proves itself in another way, or not at all")
+
+// RotateSecret gives an application a new secret, which is shown this once; the old one
+// is dead at once. What it got with the old one stays.
+func (s *Service) RotateSecret(ctx context.Context, by access.Actor, i id.ID, prefix string) (a Application, secret string, err error) {
+	err = s.Store.Update(ctx, by.Realm, func(tx Tx) error {
+		if a, err = lockApplication(ctx, tx, by, i); err != nil {
+			return err
+		}
+		if m := a.OpenID.Method(); m == AuthNone || m == AuthKey {
+			return ErrNoSecret
+		}
+		secret = NewSecret(prefix)
+		a.SecretHash = Hash(secret)
+		if err := tx.Applications().Update(ctx, &a); err != nil {
+			return err
+		}
+		return recordApplication(ctx, tx, by, "application.secret_rotated", a)
+	})
+	return a, secret, err
+}
+
 // DeleteApplication removes an application; its secret and tokens are dead at once.
 func (s *Service) DeleteApplication(ctx context.Context, by access.Actor, i id.ID) error {
 	return s.Store.Update(ctx, by.Realm, func(tx Tx) error {

@@ -76,6 +76,9 @@ func (s *Service) Invite(ctx context.Context, by access.Actor, v Invitation) (In
 				return ErrRoleNotFound
 			}
 		}
+		if err := deaden(ctx, tx, v); err != nil {
+			return err
+		}
 		if err := tx.Invitations().Insert(ctx, &fresh); err != nil {
 			return err
 		}
@@ -89,6 +92,20 @@ func (s *Service) Invite(ctx context.Context, by access.Actor, v Invitation) (In
 		err = s.Outbox.Queue(ctx, m)
 	}
 	return v, err
+}
+
+// deaden ends the links of earlier invitations to the same address: the newest mail
+// alone lets somebody in, and one that went astray does not any more. The invitations
+// stay, since whoever proves the address is invited all the same.
+func deaden(ctx context.Context, tx Tx, again Invitation) error {
+	earlier, err := all(ctx, tx.Invitations(), query.Is("organization_id", again.Organization), query.Is("email_key", Fold(again.Email)), query.Is("accepted_at", time.Time{}))
+	for _, v := range earlier {
+		if err == nil {
+			v.TicketHash = TicketHash(newTicket())
+			err = tx.Invitations().Update(ctx, &v)
+		}
+	}
+	return err
 }
 
 func newTicket() string {

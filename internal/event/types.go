@@ -126,6 +126,7 @@ var Types = []Type{
 
 	{"application.created", "An application was registered.", nil, Everybody},
 	{"application.updated", "An application changed.", nil, Everybody},
+	{"application.secret_rotated", "An application got a new secret; the old one is dead.", nil, Everybody},
 	{"application.deleted", "An application was deleted; its tokens are dead.", nil, Everybody},
 	{"key.created", "A key or token for programs was made.", nil, Everybody},
 	{"key.revoked", "A key or token for programs was revoked.", nil, Everybody},

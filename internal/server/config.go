@@ -38,6 +38,8 @@ type Config struct {
 	RateLimit      int            // requests a second for one credential; 0 means none
 	ClassLimits    map[string]int // the same for classes of routes, such as "auth0/token"
 	Captcha        CaptchaConfig
+	BreachFile     string // list of breached passwords, ordered by hash; "" for none
+	BreachURL      string // service that knows breached passwords; "" for none
 	MaxBody        int64
 	Messages       Messages
 	Log            *slog.Logger

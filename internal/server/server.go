@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -47,6 +48,8 @@ type Server struct {
 	realmOf   func(realm id.ID) realm.Realm
 	originsOf func(realm id.ID) []string
 	out       *outbound.Guard // every connection the server opens by itself
+
+	breached io.Closer // the operator's list of breached passwords, or nil
 
 	metricsListener net.Listener
 	metricsServer   *http.Server
@@ -167,6 +170,9 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	s.openSignIn()
+	if err := s.openBreaches(); err != nil {
+		return err
+	}
 	cursors, err := db.Secret(ctx, "cursors")
 	if err != nil {
 		return err
@@ -455,6 +461,9 @@ func (s *Server) shutDown() error {
 		s.stop()
 	}
 	s.wait.Wait()
+	if s.breached != nil {
+		errs = append(errs, s.breached.Close())
+	}
 	if s.DB != nil {
 		errs = append(errs, s.DB.Close())
 	}

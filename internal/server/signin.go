@@ -2,11 +2,13 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"time"
 
 	"guildhall/internal/access"
 	"guildhall/internal/authn"
+	"guildhall/internal/breach"
 	"guildhall/internal/guard"
 	"guildhall/internal/id"
 	"guildhall/internal/notify"
@@ -23,6 +25,29 @@ func (s *Server) openSignIn() {
 	s.SignIn.Providers = &sso.Client{HTTP: way.Client(outbound.Limits{}), Now: time.Now}
 	s.SignIn.Failed = func(err error) { s.Log.Error("sign-in: work that nobody waits for", "error", err) }
 	s.Connections.Check = func(url string) error { _, err := way.CheckURL(url); return err }
+}
+
+// openBreaches gives new passwords the lists that they are held against.
+func (s *Server) openBreaches() error {
+	all := &breach.All{Log: s.Log, Now: time.Now}
+	if s.BreachFile != "" {
+		file, err := breach.Open(s.BreachFile)
+		if err != nil {
+			return fmt.Errorf("--breached-passwords-file: %w", err)
+		}
+		s.breached = file
+		all.Lists = append(all.Lists, file)
+	}
+	if s.BreachURL != "" {
+		if _, err := s.out.CheckURL(s.BreachURL); err != nil {
+			return fmt.Errorf("--breached-passwords-url: %w", err)
+		}
+		all.Lists = append(all.Lists, &breach.Service{URL: s.BreachURL, Guard: s.out})
+	}
+	if len(all.Lists) > 0 {
+		s.Credentials.Breaches = all
+	}
+	return nil
 }
 
 // notices brings notices of the ways in into the queue of messages.

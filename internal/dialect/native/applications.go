@@ -11,9 +11,9 @@ import (
 	"guildhall/internal/query"
 )
 
-// applicationScheme marks applications that this API makes: they sign people in through
+// ApplicationScheme marks applications that this API makes: they sign people in through
 // the OpenID provider, and have no say in any vendor's API.
-const applicationScheme = "openid"
+const ApplicationScheme = "openid"
 
 // A signIn is how an application takes part in sign-in.
 type signIn struct {
@@ -123,7 +123,7 @@ func (a *API) applicationOperations() []operation {
 				referring("organization", "organization_id", "Only those of this organization.", id.Organization),
 				exactly("client_id", "client_id", "Only the one with this client id."),
 			}}, func(c edge.Call, q query.Query) (query.Page[credential.Application], error) {
-				q.Where = append(q.Where, query.Is("scheme", applicationScheme))
+				q.Where = append(q.Where, query.Is("scheme", ApplicationScheme))
 				return a.Credentials.Applications(c.Context(), c.Actor, q)
 			}, showApplication),
 		},
@@ -143,11 +143,25 @@ func (a *API) applicationOperations() []operation {
 			name: "applications.delete", method: http.MethodDelete, path: "/applications/{application}", permission: access.ApplicationWrite,
 			summary: "Delete an application", notes: "Its secret and all tokens it got are dead from this moment on.", handling: does(a.deleteApplication),
 		},
+		{
+			name: "applications.rotate_secret", method: http.MethodPost, path: "/applications/{application}/secret", permission: access.ApplicationWrite,
+			summary: "Give an application a new secret", notes: "The old one is dead at once. Needs application:read as well.", handling: gives(a.rotateApplication),
+		},
 	}
 }
 
+// rotateApplication gives a new secret to an application of this API alone.
+func (a *API) rotateApplication(c edge.Call) (createdApplication, error) {
+	found, err := a.Credentials.Application(c.Context(), c.Actor, query.Is("id", object(c, "application", id.Application)), query.Is("scheme", ApplicationScheme))
+	if err != nil {
+		return createdApplication{}, err
+	}
+	changed, secret, err := a.Credentials.RotateSecret(c.Context(), c.Actor, found.ID, "")
+	return createdApplication{Application: showApplication(c, changed), Secret: textOrNull(secret)}, err
+}
+
 func (a *API) createApplication(c edge.Call, in newApplication) (createdApplication, error) {
-	made := credential.Application{Scheme: applicationScheme, Name: in.Name, Claims: in.Scopes, Audiences: in.Audiences, OpenID: in.SignIn.settings()}
+	made := credential.Application{Scheme: ApplicationScheme, Name: in.Name, Claims: in.Scopes, Audiences: in.Audiences, OpenID: in.SignIn.settings()}
 	var err error
 	if made.Organization, err = owner(c, access.ApplicationWrite, in.Organization); err != nil {
 		return createdApplication{}, err
@@ -173,13 +187,13 @@ func keysGood(o credential.OpenID) error {
 }
 
 func (a *API) application(c edge.Call) (Application, error) {
-	found, err := a.Credentials.Application(c.Context(), c.Actor, query.Is("id", object(c, "application", id.Application)), query.Is("scheme", applicationScheme))
+	found, err := a.Credentials.Application(c.Context(), c.Actor, query.Is("id", object(c, "application", id.Application)), query.Is("scheme", ApplicationScheme))
 	return showApplication(c, found), err
 }
 
 func (a *API) updateApplication(c edge.Call, in changedApplication) (Application, error) {
 	changed, err := a.Credentials.UpdateApplication(c.Context(), c.Actor, object(c, "application", id.Application), func(was *credential.Application) error {
-		if was.Scheme != applicationScheme {
+		if was.Scheme != ApplicationScheme {
 			return credential.ErrApplicationNotFound
 		}
 		if in.Name != nil {
@@ -203,7 +217,7 @@ func (a *API) updateApplication(c edge.Call, in changedApplication) (Application
 }
 
 func (a *API) deleteApplication(c edge.Call) error {
-	found, err := a.Credentials.Application(c.Context(), c.Actor, query.Is("id", object(c, "application", id.Application)), query.Is("scheme", applicationScheme))
+	found, err := a.Credentials.Application(c.Context(), c.Actor, query.Is("id", object(c, "application", id.Application)), query.Is("scheme", ApplicationScheme))
 	if err != nil {
 		return err
 	}

@@ -63,6 +63,16 @@ type newInvitation struct {
 	PrivateMetadata map[string]any `json:"private_metadata,omitempty"`
 }
 
+// An invitedAddress is whom invitations were sent to.
+type invitedAddress struct {
+	Email string `json:"email" minLength:"3" maxLength:"254" doc:"Compared without regard to case."`
+}
+
+// revokedInvitations tells how many were revoked.
+type revokedInvitations struct {
+	Revoked int `json:"revoked" minimum:"0" doc:"Invitations that were not accepted yet."`
+}
+
 func (a *API) invitationOperations() []operation {
 	const path = "/organizations/{organization}/invitations"
 	return []operation{
@@ -75,7 +85,7 @@ func (a *API) invitationOperations() []operation {
 		},
 		{
 			name: "invitations.create", method: http.MethodPost, path: path, permission: access.InvitationWrite, status: http.StatusCreated,
-			summary: "Invite somebody into an organization", handling: takes(a.invite),
+			summary: "Invite somebody into an organization", notes: "Tickets of earlier invitations to the same address are dead from then on.", handling: takes(a.invite),
 		},
 		{
 			name: "invitations.get", method: http.MethodGet, path: path + "/{invitation}", permission: access.InvitationRead,
@@ -84,6 +94,14 @@ func (a *API) invitationOperations() []operation {
 		{
 			name: "invitations.revoke", method: http.MethodDelete, path: path + "/{invitation}", permission: access.InvitationWrite,
 			summary: "Revoke an invitation", notes: "Its ticket is dead at once.", handling: does(a.revokeInvitation),
+		},
+		{
+			name: "invitations.revoke_all", method: http.MethodPost, path: path + "/revocation", permission: access.InvitationWrite,
+			summary: "Revoke all invitations to an address", notes: "That were not accepted. Their tickets are dead at once.",
+			handling: takes(func(c edge.Call, in invitedAddress) (revokedInvitations, error) {
+				n, err := a.Directory.RevokeInvitationsTo(c.Context(), c.Actor, organizationOf(c), in.Email)
+				return revokedInvitations{n}, err
+			}),
 		},
 	}
 }

@@ -1,0 +1,4 @@
+package breach
+
+// InRange is inRange.
+var InRange = inRange
