@@ -137,7 +137,7 @@ var publicRoutes = map[string]bool{
 	"native password.forgotten": true, "native password.replace": true, "native me.verify": true,
 	"native me.get": true, "native me.factors": true, "native me.remove_factor": true, "native me.begin_totp": true, "native me.confirm_totp": true,
 	"native me.recovery_codes": true, "native me.create_token": true, "native me.request_verification": true, "native me.unlink": true,
-	"native me.sign_out": true, "native me.sessions": true, "native me.revoke_session": true, "native me.revoke_sessions": true, "native me.session": true,
+	"native me.sign_out": true, "native me.rename_factor": true, "native me.tokens": true, "native me.revoke_token": true, "native me.sessions": true, "native me.revoke_session": true, "native me.revoke_sessions": true, "native me.session": true,
 }
 
 // TestT_A02_WhatIsOnesOwnNeedsASession asks for what belongs to a person without one.
@@ -147,6 +147,7 @@ func TestT_A02_WhatIsOnesOwnNeedsASession(t *testing.T) {
 		{"GET", "/me", ""}, {"GET", "/me/factors", ""}, {"DELETE", "/me/factors/fac_1", ""}, {"POST", "/me/totp", ""},
 		{"POST", "/me/totp/confirm", `{"code":"000000"}`}, {"POST", "/me/recovery-codes", ""}, {"POST", "/me/tokens", `{"name":"x"}`},
 		{"POST", "/me/verification", ""}, {"DELETE", "/me/accounts/idn_1", ""}, {"DELETE", "/me/session", ""},
+		{"PATCH", "/me/factors/fac_1", `{"name":"x"}`}, {"GET", "/me/tokens", ""}, {"DELETE", "/me/tokens/key_1", ""},
 		{"GET", "/me/sessions", ""}, {"DELETE", "/me/sessions/ses_1", ""}, {"POST", "/me/sessions/revocation", `{}`}, {"GET", "/me/session", ""},
 	} {
 		for who, c := range map[string]caller{"nobody": at.nobody("native"), "a key": at.root(t, "native", at.here)} {

@@ -2,6 +2,7 @@ package native
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"guildhall/internal/access"
@@ -134,6 +135,14 @@ func (a *API) factorOperations() []operation {
 			handling: does(func(c edge.Call) error {
 				return a.Credentials.RemoveFactor(c.Context(), c.Actor, userOf(c), object(c, "factor", id.Credential))
 			})},
+		{name: "factors.rename", method: http.MethodPatch, path: path + "/{factor}", permission: access.UserWrite, summary: "Name a factor of a user",
+			handling: takes(func(c edge.Call, in factorName) (Factor, error) {
+				f, err := a.Credentials.RenameFactor(c.Context(), c.Actor, userOf(c), object(c, "factor", id.Credential), in.Name)
+				return showFactor(c, f), err
+			})},
+		{name: "factors.reset", method: http.MethodPost, path: path + "/reset", permission: access.UserWrite, summary: "Take all second factors from a user",
+			notes:    "Authenticator apps, passkeys and recovery codes, for somebody who lost them. The password and keys of machines stay.",
+			handling: gives(a.resetFactors)},
 		{name: "factors.unblock", method: http.MethodPost, path: "/users/{user}/unblock", permission: access.UserWrite, summary: "Let somebody try again who was wrong too often",
 			handling: does(func(c edge.Call) error { return a.Credentials.UnblockFactors(c.Context(), c.Actor, userOf(c)) })},
 		{name: "factors.add_machine_key", method: http.MethodPost, path: "/users/{user}/machine-keys", permission: access.KeyWrite, status: http.StatusCreated,
@@ -230,6 +239,21 @@ func (a *API) meOperations() []operation {
 			handling: does(quiet(true, func(c edge.Call, s session.Session) error {
 				return a.Credentials.RemoveFactor(c.Context(), c.Actor, s.User, object(c, "factor", id.Credential))
 			}))},
+		{name: "me.rename_factor", method: http.MethodPatch, path: "/me/factors/{factor}", public: true, summary: "Name a factor",
+			handling: takes(mine(a, false, func(c edge.Call, s session.Session, in factorName) (Factor, error) {
+				f, err := a.Credentials.RenameFactor(c.Context(), c.Actor, s.User, object(c, "factor", id.Credential), in.Name)
+				return showFactor(c, f), err
+			}))},
+		{name: "me.tokens", method: http.MethodGet, path: "/me/tokens", public: true, summary: "List one's own personal access tokens",
+			notes: "On one page, without their secrets.", handling: gives(plainly(mine(a, false, a.myTokens)))},
+		{name: "me.revoke_token", method: http.MethodDelete, path: "/me/tokens/{key}", public: true, summary: "Revoke a personal access token",
+			handling: does(quiet(false, func(c edge.Call, s session.Session) error {
+				by, err := a.asMyself(c, s, object(c, "key", id.Key))
+				if err != nil {
+					return err
+				}
+				return a.Credentials.RevokeKey(c.Context(), by, object(c, "key", id.Key))
+			}))},
 		{name: "me.begin_totp", method: http.MethodPost, path: "/me/totp", public: true, summary: "Set up an authenticator app",
 			handling: gives(plainly(mine(a, true, a.myTOTP)))},
 		{name: "me.confirm_totp", method: http.MethodPost, path: "/me/totp/confirm", public: true, summary: "Confirm it with its first code",
@@ -320,6 +344,56 @@ func (a *API) myToken(c edge.Call, s session.Session, in meToken) (createdKey, e
 	by.Subject = c.Actor.Subject
 	k, secret, err := a.Credentials.CreateKey(c.Context(), by, credential.Key{User: s.User, Scheme: Scheme, Name: in.Name, ExpiresAt: end}, KeyPrefix)
 	return createdKey{Key: showKey(c, k), Secret: &secret}, err
+}
+
+// factorName is what a factor is called.
+type factorName struct {
+	Name string `json:"name" minLength:"1" maxLength:"200"`
+}
+
+// A factorReset tells what was taken away.
+type factorReset struct {
+	Removed int `json:"removed" minimum:"0"`
+}
+
+func (a *API) resetFactors(c edge.Call) (out factorReset, err error) {
+	list, err := a.Credentials.Factors(c.Context(), c.Actor, userOf(c))
+	for _, f := range list {
+		if err != nil || f.Kind != credential.TOTP && f.Kind != credential.Passkey && f.Kind != credential.RecoveryCode {
+			continue
+		}
+		if err = a.Credentials.RemoveFactor(c.Context(), c.Actor, userOf(c), f.ID); err == nil {
+			out.Removed++
+		}
+	}
+	return out, err
+}
+
+// ownTokens are the personal access tokens of whoever holds a session, whichever API
+// they are for.
+func (a *API) ownTokens(c edge.Call, s session.Session) ([]credential.Key, error) {
+	page, err := a.Credentials.Keys(c.Context(), access.System(c.Actor.Realm), query.Query{Where: []query.Condition{query.Is("user_id", s.User)}, Limit: query.MaxLimit})
+	return page.Items, err
+}
+
+func (a *API) myTokens(c edge.Call, s session.Session, _ struct{}) (list[Key], error) {
+	own, err := a.ownTokens(c, s)
+	shown := list[Key]{Items: make([]Key, len(own))}
+	for i, k := range own {
+		shown.Items[i] = showKey(c, k)
+	}
+	return shown, err
+}
+
+// asMyself is who may revoke a key: its owner, who needs no permission for it.
+func (a *API) asMyself(c edge.Call, s session.Session, key id.ID) (access.Actor, error) {
+	own, err := a.ownTokens(c, s)
+	by := access.System(c.Actor.Realm)
+	by.Subject = c.Actor.Subject
+	if err == nil && !slices.ContainsFunc(own, func(k credential.Key) bool { return k.ID == key }) {
+		err = credential.ErrKeyNotFound
+	}
+	return by, err
 }
 
 // A connectionShown is an identity provider as this wire shows it.

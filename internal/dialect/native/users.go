@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"guildhall/internal/access"
+	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
 	"guildhall/internal/id"
@@ -77,6 +78,7 @@ type newUser struct {
 	Organization   string   `json:"organization,omitempty" doc:"The organization that is to own the user, who becomes its member; left out, the user belongs to the realm."`
 	Roles          []string `json:"roles,omitempty" maxItems:"100" doc:"Roles in the organization that owns the user."`
 	Password       string   `json:"password,omitempty" maxLength:"1024" writeOnly:"true"`
+	PasswordHash   string   `json:"password_hash,omitempty" maxLength:"1024" writeOnly:"true" doc:"Instead of the password: a hash that another product kept, in the forms that docs/sign-in.md lists. It is replaced at the next sign-in."`
 	ChangePassword bool     `json:"change_password,omitempty" doc:"The password must be changed at first use."`
 	UserChange
 }
@@ -104,8 +106,23 @@ func (g UserChange) apply(u *directory.User) {
 
 // A newPassword replaces the password of a user.
 type newPassword struct {
-	Password       string `json:"password" minLength:"1" maxLength:"1024" writeOnly:"true"`
+	Password       string `json:"password,omitempty" maxLength:"1024" writeOnly:"true"`
+	PasswordHash   string `json:"password_hash,omitempty" maxLength:"1024" writeOnly:"true" doc:"Instead of the password: a hash that another product kept."`
 	ChangePassword bool   `json:"change_password,omitempty" doc:"It must be changed at first use."`
+}
+
+// passwordHash gives the hash to keep: of a password, or one that was made elsewhere
+// and can be verified here within bounds. Neither gives none.
+func (a *API) passwordHash(c edge.Call, password, hash string) (string, error) {
+	switch {
+	case hash != "" && password != "":
+		return "", errBody.On("password_hash").Saying("give a password or a hash of one, not both")
+	case hash != "":
+		return hash, credential.CheckHash(hash)
+	case password != "":
+		return a.Credentials.HashPassword(c.Context(), password)
+	}
+	return "", nil
 }
 
 // A userOrganization is an organization that a user is a member of.
@@ -189,10 +206,8 @@ func (a *API) createUser(c edge.Call, in newUser) (user, error) {
 	if n.Home == id.None && len(n.Roles) > 0 {
 		return user{}, errBody.On("roles").Saying("roles are given in an organization; name it as organization")
 	}
-	if in.Password != "" {
-		if n.PasswordHash, err = a.Credentials.HashPassword(c.Context(), in.Password); err != nil {
-			return user{}, err
-		}
+	if n.PasswordHash, err = a.passwordHash(c, in.Password, in.PasswordHash); err != nil {
+		return user{}, err
 	}
 	u, err := a.Directory.CreateUser(c.Context(), c.Actor, n)
 	return showUser(c, u), err
@@ -219,9 +234,12 @@ func (a *API) updateUser(c edge.Call, in UserChange) (user, error) {
 
 func (a *API) setPassword(c edge.Call, in newPassword) error {
 	i := userOf(c)
-	hash, err := a.Credentials.HashPassword(c.Context(), in.Password)
+	hash, err := a.passwordHash(c, in.Password, in.PasswordHash)
 	if err != nil {
 		return err
+	}
+	if hash == "" {
+		return refused(errBody, "the body has fields that cannot be accepted: %s", []fieldProblem{{In: "body", Field: "password", Reason: "required", Detail: "The field is required."}})
 	}
 	return a.Directory.SetPassword(c.Context(), c.Actor, i, hash, in.ChangePassword)
 }
