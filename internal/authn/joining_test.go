@@ -60,7 +60,7 @@ func TestT_E01_E02_E03_E04_AnInvitationIsForOneAddressOnceInItsTime(t *testing.T
 		second := v
 		for i := range flows {
 			if i == len(flows)/2 { // what was begun with the first goes on
-				second = w.invite(t, o, "X@example.com")
+				second = w.invite(t, o, "x@example.com")
 				refused("invited again", v.Ticket)
 			}
 			flows[i] = w.browse(t, authn.Start{Invitation: second.Ticket}).mailed("x@example.com").join().at(authn.SignUp)
