@@ -69,7 +69,12 @@ func (r engineReport) misses() (list []string) {
 	for _, t := range r.tables() {
 		for _, row := range t.rows {
 			for i, cell := range row {
-				if aim, missed := strings.CutSuffix(cell, missedMark); missed {
+				aim, missed := strings.CutSuffix(cell, missedMark)
+				switch {
+				case !missed:
+				case strings.Contains(aim, ","): // of several values of the row
+					list = append(list, fmt.Sprintf("%s: %s: %s", t.title, row[0], aim))
+				default:
 					list = append(list, fmt.Sprintf("%s: %s: %s %s, aim %s", t.title, row[0], t.head[i-1], row[i-1], aim))
 				}
 			}
