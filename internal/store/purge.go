@@ -315,7 +315,7 @@ func (tx *Tx) buryAliases(ctx context.Context, e erasure.Edge, where string, arg
 		return nil
 	}
 	var one int
-	err := scanOne(ctx, tx.q, "SELECT 1 FROM "+e.Table+" WHERE realm_id = $1 AND alias <> '' LIMIT 1", []any{int64(tx.realm)}, &one)
+	err := scanOne(ctx, tx.q, "SELECT 1 FROM "+e.Table+" WHERE realm_id = $1 AND alias <> '' ORDER BY alias LIMIT 1", []any{int64(tx.realm)}, &one)
 	if err != nil {
 		return ignore(err, errNoRow)
 	}
