@@ -35,6 +35,7 @@ suite('oidc-client-ts in a browser', () => {
     test(`signs in, renews, and signs out at ${new URL(issuer).hostname}${new URL(issuer).pathname}`, async () => {
       const [site, b] = [await serve(), await open()];
       const { page } = b;
+      await b.context.setExtraHTTPHeaders({}); // which no script of another origin may send
       try {
         const app = await register({ kind: 'browser', redirect_uris: [`${site.origin}/back`, `${site.origin}/silent`], logout_uris: [`${site.origin}/bye`], web_origins: [site.origin] });
         const user = await account();
