@@ -26,7 +26,7 @@ suite('captcha', () => {
       assert.doesNotMatch((await b.go('/sign-in')).headers()['content-security-policy'], /cloudflare/, 'a page without the captcha');
 
       await identify(b, person.to);
-      await page.locator('.cf-turnstile[data-ready=the-site-key]').waitFor();
+      await page.locator('.cf-turnstile[data-ready=the-site-key]').waitFor({ state: 'attached' });
       await page.fill('#password', password);
       await b.submit();
       await page.getByRole('alert').waitFor();
@@ -34,7 +34,7 @@ suite('captcha', () => {
       await b.look('refused');
       answer = 'a human';
       await b.go('/sign-in');
-      await page.locator('.cf-turnstile[data-ready=the-site-key]').waitFor();
+      await page.locator('.cf-turnstile[data-ready=the-site-key]').waitFor({ state: 'attached' });
       await page.fill('#password', password);
       await b.submit();
       await page.waitForURL('**/account');
