@@ -114,21 +114,7 @@ func (s *Service) Assertion(ctx context.Context, realm id.ID, raw string, audien
 	if err != nil || len(raw) > 8<<10 || len(signed.Headers) != 1 || signed.Headers[0].KeyID == "" {
 		return a, ErrAssertion
 	}
-	var f Factor
-	var u directory.User
-	err = s.Store.View(ctx, realm, func(tx Tx) error {
-		if f, err = tx.Factors().Find(ctx, query.Is("kind", string(MachineKey)), query.Is("handle", signed.Headers[0].KeyID)); err != nil {
-			return err
-		}
-		if u, err = tx.Users().Get(ctx, f.User); err != nil || u.Home == id.None {
-			return err
-		}
-		o, err := tx.Organizations().Get(ctx, u.Home)
-		if err == nil && o.State != directory.Active {
-			err = ErrFactorNotFound
-		}
-		return err
-	})
+	u, f, err := s.Machine(ctx, realm, signed.Headers[0].KeyID)
 	if err != nil {
 		if fault.KindOf(err) == fault.NotFound {
 			err = ErrAssertion
@@ -140,14 +126,42 @@ func (s *Service) Assertion(ctx context.Context, realm id.ID, raw string, audien
 	if err := errors.Join(key.UnmarshalJSON([]byte(f.Data.PublicKey)), signed.Claims(key.Key, &c)); err != nil {
 		return a, ErrAssertion.Because(err)
 	}
-	if u.State != directory.UserActive || !s.timely(c) || c.Issuer != c.Subject || !slices.Contains(names(u), c.Subject) ||
-		!slices.ContainsFunc(audiences, c.Audience.Contains) || f.Data.ExpiresAt != 0 && s.Now().Unix() >= f.Data.ExpiresAt {
+	if !s.timely(c) || c.Issuer != c.Subject || !slices.Contains(names(u), c.Subject) ||
+		!slices.ContainsFunc(audiences, c.Audience.Contains) {
 		return a, ErrAssertion
 	}
 	a.Principal = Principal{Realm: realm, Subject: userActor(u.ID), User: u.ID, Organization: u.Home, Key: f.ID}
 	// What was signed, not the signature: of one statement there are several signatures.
 	a.ID, a.ExpiresAt = f.Handle+" "+Hash(raw[:strings.LastIndexByte(raw, '.')]), c.Expiry.Time()
 	return a, nil
+}
+
+// Machine gives the living user that a key was registered for, and the key, if it is
+// still good. Assertions name it in their header.
+func (s *Service) Machine(ctx context.Context, realm id.ID, kid string) (u directory.User, f Factor, err error) {
+	err = s.Store.View(ctx, realm, func(tx Tx) error {
+		if f, err = tx.Factors().Find(ctx, query.Is("kind", string(MachineKey)), query.Is("handle", kid)); err != nil {
+			return err
+		}
+		if f.Data.ExpiresAt != 0 && s.Now().Unix() >= f.Data.ExpiresAt {
+			return ErrFactorNotFound
+		}
+		if u, err = tx.Users().Get(ctx, f.User); err != nil {
+			return err
+		}
+		if u.State != directory.UserActive {
+			return ErrFactorNotFound
+		}
+		if u.Home == id.None {
+			return nil
+		}
+		o, err := tx.Organizations().Get(ctx, u.Home)
+		if err == nil && o.State != directory.Active {
+			err = ErrFactorNotFound
+		}
+		return err
+	})
+	return u, f, err
 }
 
 // timely reports that an assertion has begun, has not ended, and does neither stay

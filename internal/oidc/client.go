@@ -89,7 +89,7 @@ func (s *Service) client(ctx context.Context, at Issuer, clientID string) (Clien
 }
 
 // algorithms are those that assertions may be signed with: none with a shared secret.
-var algorithms = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
+var algorithms = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.ES384, jose.EdDSA}
 
 const (
 	maxAssertion = 16 << 10         // bytes: what is read of a JWT before anything is known of it
@@ -215,7 +215,7 @@ const maxKeys = 20
 // ParseKeys reads the public keys of an application (RFC 7517), and refuses what is no
 // public key, or a weak one.
 func ParseKeys(set []byte) ([]jose.JSONWebKey, error) {
-	refused := fault.Invalidf("jwks", "the keys must be a JWK Set of at most %d public keys: RSA of 2048 bits or more, P-256 or Ed25519", maxKeys)
+	refused := fault.Invalidf("jwks", "the keys must be a JWK Set of at most %d public keys: RSA of 2048 bits or more, P-256, P-384 or Ed25519", maxKeys)
 	var read jose.JSONWebKeySet
 	if len(set) > 64<<10 || json.Unmarshal(set, &read) != nil || len(read.Keys) == 0 || len(read.Keys) > maxKeys {
 		return nil, refused
@@ -230,7 +230,7 @@ func ParseKeys(set []byte) ([]jose.JSONWebKey, error) {
 				return nil, refused
 			}
 		case *ecdsa.PublicKey:
-			if key.Curve.Params().BitSize != 256 {
+			if bits := key.Curve.Params().BitSize; bits != 256 && bits != 384 {
 				return nil, refused
 			}
 		case ed25519.PublicKey:

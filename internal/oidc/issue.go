@@ -121,7 +121,7 @@ func (s *Service) access(ctx context.Context, c Client, g session.Grant, f Facts
 	if g.User != id.None {
 		claims["sub"] = s.subject(c, f.User)
 		claims["auth_time"] = g.AuthTime().Unix()
-		if g.Session != id.None {
+		if g.Session != id.None && c.Scheme != machineScheme {
 			claims["sid"] = plainSession(c.Realm, g.Session)
 		}
 	}
@@ -178,7 +178,7 @@ func (s *Service) idToken(ctx context.Context, c Client, g session.Grant, f Fact
 	if amr := AMR(g.Factors); len(amr) > 0 {
 		claims["amr"] = amr
 	}
-	if g.Session != id.None {
+	if g.Session != id.None && c.Scheme != machineScheme {
 		claims["sid"] = plainSession(c.Realm, g.Session)
 	}
 	return s.Tokens.Sign(ctx, c.Realm, algorithm(c), idType, claims)

@@ -356,7 +356,7 @@ func (s *Service) names(realm id.ID) func(directory.User) []string {
 const machineScheme = "machine"
 
 // machine gives a machine user tokens in its own name, and uses its assertion up. The
-// grant keeps them alive as long as the user is, and no longer than they last.
+// grant keeps them alive as long as the user and the key are, and no longer than they last.
 func (s *Service) machine(ctx context.Context, at Issuer, proved credential.Assertion, subject string, r TokenRequest) (t Tokens, err error) {
 	c := Client{credential.Application{Scheme: machineScheme, ClientID: subject}, at.Realm}
 	scopes, audiences, err := scopesOf(c, params{url.Values{"scope": {r.Scope}, "audience": slices.DeleteFunc(slices.Clone(r.Audiences), at.at)}})
@@ -377,7 +377,7 @@ func (s *Service) machine(ctx context.Context, at Issuer, proved credential.Asse
 			return err
 		}
 		made := session.Grant{
-			User: u.ID, Home: u.Home, Offline: true, Issuer: at.URL, Scopes: scopes, Audiences: audiences,
+			User: u.ID, Home: u.Home, Session: proved.Key, Issuer: at.URL, Scopes: scopes, Audiences: audiences,
 			Factors: []session.Factor{{Method: "machine_key", At: s.Now(), Credential: proved.Key}}, ExpiresAt: s.Now().Add(accessLife),
 		}
 		_, err = s.Sessions.Give(ctx, tx, &made, false)

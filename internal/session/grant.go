@@ -28,7 +28,7 @@ type Grant struct {
 	User         id.ID
 	Home         id.ID // of the user
 	Application  id.ID
-	Session      id.ID    // it was given in this session
+	Session      id.ID    // it was given in this session, or to a machine for this key
 	Offline      bool     // it outlives the session
 	Issuer       string   // that the application knows us by
 	Scopes       []string // as granted

@@ -87,7 +87,9 @@ func sessionOpen(session string) string {
 	return "EXISTS (SELECT 1 FROM sessions AS s WHERE s.id = " + session + " AND s.expires_at > $1 AND s.idle_until > $1)"
 }
 
-// grantOpen says that a grant has not ended; g is its row, $1 is now.
+// grantOpen says that a grant has not ended, nor the session or the machine's key
+// that it was given for; g is its row, $1 is now.
 func grantOpen(g string) string {
-	return g + ".expires_at > $1 AND (" + g + ".idle_until = 0 OR " + g + ".idle_until > $1) AND (" + g + ".offline OR " + sessionOpen(g+".session") + ")"
+	return g + ".expires_at > $1 AND (" + g + ".idle_until = 0 OR " + g + ".idle_until > $1) AND (" + g + ".offline OR " + sessionOpen(g+".session") +
+		" OR EXISTS (SELECT 1 FROM credentials AS k WHERE k.id = " + g + ".session AND k.user_id = " + g + ".user_id))"
 }
