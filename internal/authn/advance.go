@@ -261,6 +261,9 @@ func (s *Service) proven(ctx context.Context, tx Tx, f *flow, o *directory.Organ
 	if err := s.upright(ctx, tx, u); err != nil {
 		return p, err
 	}
+	if err := s.standing(ctx, tx, f); err != nil {
+		return p, err
+	}
 	p.Person = &Person{ID: u.ID, Name: u.Name, Email: u.Email}
 	if !s.firstAllowed(ctx, tx, f, o) { // what was proven is not enough here: something else
 		f.Identifier = firstOf(f.Identifier, u.Email, u.Username)
@@ -282,6 +285,20 @@ func (s *Service) proven(ctx context.Context, tx Tx, f *flow, o *directory.Organ
 		p.Step = Done
 	}
 	return p, nil
+}
+
+// standing leaves out what was proven with a factor that is gone, or that was replaced
+// since: whoever knew an old password has not proven the new one.
+func (s *Service) standing(ctx context.Context, tx Tx, f *flow) error {
+	if f.Session != id.None { // it goes on from a session, which has a life of its own
+		return nil
+	}
+	page, err := tx.Factors().List(ctx, query.Query{Where: []query.Condition{query.Is("user_id", f.User)}, Limit: query.MaxLimit})
+	f.Proofs = slices.DeleteFunc(slices.Clone(f.Proofs), func(p Proof) bool {
+		kind, kept := map[Method]credential.FactorKind{ByPassword: credential.Password, ByPasskey: credential.Passkey, ByTOTP: credential.TOTP}[p.Method]
+		return kept && !slices.ContainsFunc(page.Items, func(k credential.Factor) bool { return k.Kind == kind && !k.CreatedAt.After(p.At) })
+	})
+	return err
 }
 
 func firstOf(texts ...string) string {

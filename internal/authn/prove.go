@@ -181,11 +181,12 @@ func (s *Service) send(ctx context.Context, tx Tx, f *flow, m Method, to string)
 	c := Challenge{
 		Kind: kind, Hash: credential.Hash(secret), CodeHash: codeHash(f.handle, string(kind), code), Flow: f.ID, Target: target, ExpiresAt: now.Add(codeLife),
 	}
-	if err := tx.Challenges().Insert(ctx, &c); err != nil {
+	u, wanted, err := s.welcome(ctx, tx, f, m, target)
+	if err != nil {
 		return err
 	}
-	u, wanted, err := s.welcome(ctx, tx, f, m, target)
-	if err != nil || !wanted || sent >= mostAnHour {
+	c.User, c.Home = u.ID, u.Home // with whom it ends
+	if err := tx.Challenges().Insert(ctx, &c); err != nil || !wanted || sent >= mostAnHour {
 		return err
 	}
 	n := Notice{Kind: "code", Organization: f.Organization, User: u.ID, Home: u.Home, To: to, Name: u.Name, Locale: firstOf(u.Language, f.Locale), Asked: f.Address,

@@ -273,20 +273,23 @@ func (s *Service) NewPassword(ctx context.Context, in id.ID, handle, plain strin
 		}
 		f.Change = false
 		s.warn(f, u, "password_changed", "")
-		return s.setPassword(ctx, tx, u.ID, hash)
+		if err := s.setPassword(ctx, tx, u.ID, hash); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(f.Proofs, func(p Proof) bool { return p.Method == ByPassword }) {
+			f.prove(Proof{Method: ByPassword, At: s.Now()}) // the new one takes the place of the old
+		}
+		return nil
 	})
 }
 
-// setPassword replaces a password, and ends the links that could do the same.
+// setPassword replaces a password.
 func (s *Service) setPassword(ctx context.Context, tx Tx, user id.ID, hash string) error {
 	u, err := tx.Directory().Users().Lock(ctx, user)
 	if err != nil {
 		return err
 	}
 	if err := tx.Directory().SetPassword(ctx, u, hash, false); err != nil {
-		return err
-	}
-	if _, err := tx.Challenges().DeleteWhere(ctx, query.Is("user_id", user), query.Is("kind", string(ResetChallenge))); err != nil {
 		return err
 	}
 	_, err = tx.Directory().Append(ctx, event.Event{Type: "user.password_changed", Actor: "user:" + user.String(), Organization: u.Home, Kind: id.User, Subject: user})

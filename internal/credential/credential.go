@@ -98,6 +98,8 @@ type Finder interface {
 	// an owner was restored since.
 	LiveKeyByID(ctx context.Context, realm, i id.ID, at time.Time) (Key, error)
 	LiveApplication(ctx context.Context, clientID string, at time.Time) (realm id.ID, a Application, err error)
+	// LiveMachine finds the key of a machine by its Handle.
+	LiveMachine(ctx context.Context, realm id.ID, kid string) (Factor, error)
 }
 
 // Tx is what this package asks of a transaction on one realm.

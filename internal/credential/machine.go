@@ -19,7 +19,6 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
-	"guildhall/internal/query"
 )
 
 // assertionAlgorithms are those that keys of machines may sign with.
@@ -139,26 +138,14 @@ func (s *Service) Assertion(ctx context.Context, realm id.ID, raw string, audien
 // Machine gives the living user that a key was registered for, and the key, if it is
 // still good. Assertions name it in their header.
 func (s *Service) Machine(ctx context.Context, realm id.ID, kid string) (u directory.User, f Factor, err error) {
+	if f, err = s.Finder.LiveMachine(ctx, realm, kid); err != nil {
+		return u, f, err
+	}
+	if f.Data.ExpiresAt != 0 && s.Now().Unix() >= f.Data.ExpiresAt {
+		return u, f, ErrFactorNotFound
+	}
 	err = s.Store.View(ctx, realm, func(tx Tx) error {
-		if f, err = tx.Factors().Find(ctx, query.Is("kind", string(MachineKey)), query.Is("handle", kid)); err != nil {
-			return err
-		}
-		if f.Data.ExpiresAt != 0 && s.Now().Unix() >= f.Data.ExpiresAt {
-			return ErrFactorNotFound
-		}
-		if u, err = tx.Users().Get(ctx, f.User); err != nil {
-			return err
-		}
-		if u.State != directory.UserActive {
-			return ErrFactorNotFound
-		}
-		if u.Home == id.None {
-			return nil
-		}
-		o, err := tx.Organizations().Get(ctx, u.Home)
-		if err == nil && o.State != directory.Active {
-			err = ErrFactorNotFound
-		}
+		u, err = tx.Users().Get(ctx, f.User)
 		return err
 	})
 	return u, f, err

@@ -31,6 +31,8 @@ type Tx interface {
 	Entries() query.Objects[Entry]
 	// SetPassword replaces the password of a user by a hash; it belongs to the user
 	// and ends with it.
+	// SetPassword gives a user a password. Where it replaces one, everything that the
+	// user was signed in with is dead, and so are links that could replace it again.
 	SetPassword(ctx context.Context, u User, hash string, change bool) error
 	erasure.Queue
 	event.Log

@@ -300,10 +300,25 @@ func (s *Service) needConsent(ctx context.Context, c Client, a *Authorization, i
 		known, err = tx.Consents().Find(ctx, query.Is("user_id", in.User), query.Is("organization_id", a.Organization), query.Is("application", c.ID))
 		return err
 	})
+	if err == nil { // what was allowed in an earlier membership is not allowed in this one
+		joined, err := s.joined(ctx, c.Realm, a.Organization, in.User)
+		if err != nil || known.UpdatedAt.Before(joined) {
+			return ErrConsent, err
+		}
+	}
 	if errors.Is(err, ErrNoConsent) || err == nil && !covers(known.Scopes) {
 		return ErrConsent, nil
 	}
 	return nil, err
+}
+
+// joined is when somebody became a member of an organization; of none, never.
+func (s *Service) joined(ctx context.Context, realm, organization, user id.ID) (at time.Time, err error) {
+	if organization == id.None {
+		return at, nil
+	}
+	m, err := s.Directory.Member(ctx, system(realm), organization, query.Is("user_id", user))
+	return m.CreatedAt, err
 }
 
 // approve makes the code. From here on the request cannot be resumed.

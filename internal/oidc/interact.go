@@ -13,6 +13,7 @@ import (
 
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
+	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
 	"guildhall/internal/session"
@@ -116,6 +117,16 @@ func (s *Service) ChooseOrganization(ctx context.Context, realm id.ID, handle st
 // Consent notes whether the person allows what is asked for, for this time and for
 // those to come.
 func (s *Service) Consent(ctx context.Context, realm id.ID, handle string, in session.Session, allow bool) error {
+	asked, _, err := s.pending(ctx, realm, handle)
+	if err != nil {
+		return err
+	}
+	joined := time.Time{}
+	if allow {
+		if joined, err = s.joined(ctx, realm, asked.Organization, in.User); err != nil {
+			return orSession(err)
+		}
+	}
 	return s.answer(ctx, realm, handle, func(tx Tx, c Client, a *Authorization) error {
 		if !allow {
 			a.State = Denied
@@ -126,17 +137,27 @@ func (s *Service) Consent(ctx context.Context, realm id.ID, handle string, in se
 			return err
 		}
 		a.User, a.Home, a.Answer.Consented = in.User, u.Home, append([]string{}, a.Request.Scopes...)
-		return s.remember(ctx, tx, c, *a)
+		return s.remember(ctx, tx, c, *a, joined)
 	})
 }
 
-func (s *Service) remember(ctx context.Context, tx Tx, c Client, a Authorization) error {
+func orSession(err error) error {
+	if fault.KindOf(err) == fault.NotFound {
+		return session.ErrSession
+	}
+	return err
+}
+
+func (s *Service) remember(ctx context.Context, tx Tx, c Client, a Authorization, joined time.Time) error {
 	known, err := tx.Consents().Find(ctx, query.Is("user_id", a.User), query.Is("organization_id", a.Organization), query.Is("application", c.ID))
 	if errors.Is(err, ErrNoConsent) {
 		return tx.Consents().Insert(ctx, &Consent{Organization: a.Organization, User: a.User, Home: a.Home, Application: c.ID, Scopes: a.Request.Scopes})
 	}
 	if err != nil {
 		return err
+	}
+	if known.UpdatedAt.Before(joined) {
+		known.Scopes = nil
 	}
 	for _, sc := range a.Request.Scopes {
 		if !contains(known.Scopes, sc) {

@@ -72,11 +72,11 @@ var happenings = map[string]*cast{
 		"switched on again":         func(z *zoo) { z.changeApplications(true); z.changeApplications(false) },
 		"deleted":                   (*zoo).deleteApplications,
 		"secrets replaced":          (*zoo).replaceSecrets,
-		"signing keys rotated":      func(z *zoo) { z.rotate(token.Rotation{}) },
+		"signing keys rotated":      func(z *zoo) { z.rotate(token.Rotation{Fresh: true}) },
 		"signing keys revoked":      func(z *zoo) { z.rotate(token.Rotation{Revoke: true}) },
 		"keyset rotated":            func(z *zoo) { check(z.t, z.Vault.Rotate(z.t.Context(), z.realm, z.home.ID)) },
 		"master key rotated": func(z *zoo) {
-			_, err := z.Rewrap(z.t.Context())
+			_, err := z.NewMaster(z.t.Context(), time.Now())
 			check(z.t, err)
 		},
 	}},
@@ -167,8 +167,12 @@ func (z *zoo) replacePassword() {
 
 // applications are those that Ada signs in to, and those of the organization.
 func (z *zoo) applications() (all []credential.Application) {
+	var ids []id.ID
+	for _, s := range z.shops {
+		ids = append(ids, s.ID)
+	}
 	page, err := z.Credentials.Applications(z.t.Context(), z.by, query.Query{Where: []query.Condition{
-		query.Any(query.Is("organization_id", z.home.ID), query.OneOf("id", z.shops)),
+		query.Any(query.Is("organization_id", z.home.ID), query.OneOf("id", ids)),
 	}})
 	check(z.t, err)
 	return page.Items
@@ -192,7 +196,12 @@ func (z *zoo) replaceSecrets() {
 	native := z.root(z.t, "native", z.here)
 	for _, a := range z.applications() {
 		if a.Scheme == "openid" && a.OpenID.AuthMethod != credential.AuthKey {
-			native.ok(z.t, "POST", "/guildhall/v1/applications/app_"+id.For(z.realm, id.Application).Base62(a.ID)+"/secret", "")
+			made := native.ok(z.t, "POST", "/guildhall/v1/applications/app_"+id.For(z.realm, id.Application).Base62(a.ID)+"/secret", "")
+			for _, s := range z.shops { // those that Ada signs in to know the new one
+				if s.ID == a.ID {
+					s.secret = made.text("client_secret")
+				}
+			}
 		}
 	}
 }

@@ -1,14 +1,15 @@
 package server
 
 import (
-	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"guildhall/internal/pgtest"
+	"guildhall/internal/vault/master"
 )
 
 // The zoo keeps one of every credential of one member, and of the organization. The
@@ -121,7 +122,6 @@ func (z *zoo) all(lives func(name string) bool) {
 			want := lives(one.name)
 			if got := one.use(n); got != want {
 				z.t.Errorf("%s: %s lives: %v, want %v", n.name, one.name, got, want)
-				fmt.Fprintf(os.Stderr, "ZOO|%s|%s|%v\n", z.t.Name(), one.name, got)
 			}
 			if one.once { // it was used up
 				break
@@ -155,7 +155,8 @@ func newPark(t *testing.T, engine string) *park {
 	t.Helper()
 	cfg := Config{Data: t.TempDir()}
 	if engine == "postgres" {
-		cfg.Database, cfg.Migrate, cfg.Master = pgtest.URL(t), true, sharedKey
+		cfg.Database, cfg.Migrate = pgtest.URL(t), true
+		cfg.Master = master.Sources{File: filepath.Join(t.TempDir(), "master.key"), Create: true} // both nodes read it
 	}
 	at := newSiteOn(t, cfg)
 	p := &park{site: at, realm: at.home.ID, by: at.here.by, mail: &postbox{}}

@@ -77,14 +77,14 @@ func (z *zoo) form(n node, path string, pairs ...string) (map[string]string, boo
 	return out, ok
 }
 
-func (z *zoo) proof(c app) []string {
+func (z *zoo) proof(c *app) []string {
 	return []string{"client_id", c.ClientID, "client_secret", c.secret}
 }
 
 const zooVerifier = "a-verifier-that-is-longer-than-forty-three-characters-0123"
 
 // ask is a request for a code, with more parameters.
-func (z *zoo) ask(c app, more ...string) []string {
+func (z *zoo) ask(c *app, more ...string) []string {
 	return append([]string{
 		"client_id", c.ClientID, "redirect_uri", zooCallback, "response_type", "code", "scope", "openid", "nonce", "n",
 		"code_challenge", "GhmyEgkZkpWCGlEvsiTbjeEpF-fBekVLrXTcgUg9gp8", "code_challenge_method", "S256",
@@ -98,7 +98,7 @@ func led(w *httptest.ResponseRecorder) url.Values {
 	return q
 }
 
-func (z *zoo) authorize(n node, c app, cookie string, more ...string) url.Values {
+func (z *zoo) authorize(n node, c *app, cookie string, more ...string) url.Values {
 	q := url.Values{}
 	pairs := z.ask(c, more...)
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -111,16 +111,16 @@ func (z *zoo) authorize(n node, c app, cookie string, more ...string) url.Values
 	return led(w)
 }
 
-func (z *zoo) token(n node, c app, pairs ...string) (map[string]string, bool) {
+func (z *zoo) token(n node, c *app, pairs ...string) (map[string]string, bool) {
 	return z.form(n, "/oidc/token", append(z.proof(c), pairs...)...)
 }
 
-func (z *zoo) redeem(n node, c app, code string) (map[string]string, bool) {
+func (z *zoo) redeem(n node, c *app, code string) (map[string]string, bool) {
 	return z.token(n, c, "grant_type", "authorization_code", "code", code, "redirect_uri", zooCallback, "code_verifier", zooVerifier)
 }
 
 // tokens are those of an application that Ada signs in to, which she must be able to.
-func (z *zoo) tokens(n node, c app, organization, scope string) map[string]string {
+func (z *zoo) tokens(n node, c *app, organization, scope string) map[string]string {
 	z.t.Helper()
 	got := z.authorize(n, c, z.cookie, "organization", organization, "scope", scope)
 	m, ok := z.redeem(n, c, got.Get("code"))
@@ -131,7 +131,7 @@ func (z *zoo) tokens(n node, c app, organization, scope string) map[string]strin
 }
 
 // worth asks the server what an access token is worth: about Ada, and as its client.
-func (z *zoo) worth(n node, c app, token string) bool {
+func (z *zoo) worth(n node, c *app, token string) bool {
 	about := z.get(n, "/oidc/userinfo", token) == http.StatusOK
 	said, ok := z.form(n, "/oidc/introspect", append(z.proof(c), "token", token)...)
 	if active := ok && said["active"] == "true"; active != about {
@@ -351,7 +351,7 @@ func (z *zoo) programs() {
 	})
 	for _, r := range []struct {
 		name string
-		app  app
+		app  *app
 	}{{"its access token, self-contained", robot}, {"its access token, opaque", silent}} {
 		got, ok := z.token(first, r.app, "grant_type", "client_credentials")
 		if !ok {

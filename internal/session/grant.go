@@ -214,7 +214,8 @@ func (s *Service) Grants(ctx context.Context, by access.Actor, q query.Query) (p
 	return page, err
 }
 
-// RevokeGrant takes from an application what it holds of a person.
+// RevokeGrant takes from an application what it holds of a person, and what the person
+// has allowed it for good.
 func (s *Service) RevokeGrant(ctx context.Context, by access.Actor, i id.ID) error {
 	return s.Store.Update(ctx, by.Realm, func(tx Tx) error {
 		g, err := tx.Grants().Lock(ctx, i)
@@ -222,6 +223,9 @@ func (s *Service) RevokeGrant(ctx context.Context, by access.Actor, i id.ID) err
 			return err
 		}
 		if err := mayEnd(by, g.User, ErrGrant, owners(g.Organization, g.Home)...); err != nil {
+			return err
+		}
+		if err := tx.Withdraw(ctx, g); err != nil {
 			return err
 		}
 		return s.drop(ctx, tx, g, by.Subject, "grant.revoked")

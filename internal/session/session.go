@@ -97,6 +97,8 @@ type Tx interface {
 	// SignOut ends whatever was signed in before now: of a user, of an organization,
 	// or of the user in the organization; of the realm when both are none.
 	SignOut(ctx context.Context, organization, user id.ID) error
+	// Withdraw forgets what the user of a grant has allowed its application for good.
+	Withdraw(ctx context.Context, g Grant) error
 	// Spend uses a hash up until it expires, and reports false when it was before.
 	Spend(ctx context.Context, hash string, until time.Time) (bool, error)
 	event.Log

@@ -128,13 +128,13 @@ func (tx *Tx) Revive(ctx context.Context, d erasure.Deletion, r erasure.Renames)
 	}
 	revived := micros(tx.now) // keys from before it are dead
 	if r.Keys {
-		revived = 0
+		revived = 0 // but for those that an earlier restore left dead
 	}
 	fate := ""
 	if d.Kind == id.Organization {
 		fate = ", users_fate = ''"
 	}
-	n, err := affected(tx.q.exec(ctx, "UPDATE "+table+" SET deleted_at = 0, revived_at = $1, restored_at = $4"+fate+" WHERE realm_id = $2 AND id = $3 AND deleted_at <> 0",
+	n, err := affected(tx.q.exec(ctx, "UPDATE "+table+" SET deleted_at = 0, revived_at = CASE WHEN revived_at > $1 THEN revived_at ELSE $1 END, restored_at = $4"+fate+" WHERE realm_id = $2 AND id = $3 AND deleted_at <> 0",
 		[]any{revived, int64(tx.realm), int64(d.Subject), micros(tx.now)}))
 	if err != nil {
 		return tx.raced(err)

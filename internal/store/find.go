@@ -50,6 +50,19 @@ func (f Finder) LiveKeyByID(ctx context.Context, realm, i id.ID, at time.Time) (
 	return k, err
 }
 
+var liveMachines = sync.OnceValue(func() string {
+	return "SELECT " + factors.selected() + " FROM credentials AS c WHERE c.realm_id = $1 AND c.kind = $2 AND c.handle = $3 AND " + machineParty.alive()
+})
+
+// LiveMachine finds the key of a machine by the name that assertions have for it.
+func (f Finder) LiveMachine(ctx context.Context, realm id.ID, kid string) (k credential.Factor, err error) {
+	if !textual(kid) {
+		return k, credential.ErrFactorNotFound
+	}
+	err = f.one(ctx, liveMachines(), []any{int64(realm), string(credential.MachineKey), kid}, objects[credential.Factor]{t: factors}.destinations(&k))
+	return k, missing(err, credential.ErrFactorNotFound)
+}
+
 // LiveApplication finds an application by its client id, for what came of it at a moment.
 func (f Finder) LiveApplication(ctx context.Context, clientID string, at time.Time) (realm id.ID, a credential.Application, err error) {
 	if !textual(clientID) {

@@ -81,7 +81,7 @@ var authorizations = &table[oidc.Authorization]{
 			(*string)(&a.State), &a.HandleHash, &a.CodeHash, doc(&a.Request), doc(&a.Answer), at(&a.PolledAt), at(&a.ExpiresAt)}
 	},
 	sparse: []string{"user_id", "handle_hash", "code_hash"},
-	alive:  ofMember("authorizations"),
+	alive:  requestParty.alive(),
 }
 
 var consents = &table[oidc.Consent]{
@@ -241,6 +241,12 @@ func (tx *Tx) SignOut(ctx context.Context, organization, user id.ID) error {
 	default:
 		_, err = tx.q.exec(ctx, "UPDATE realms SET signed_out_at = $1 WHERE id = $2", []any{now, int64(tx.realm)})
 	}
+	return err
+}
+
+// Withdraw forgets a consent; see session.Tx.
+func (tx *Tx) Withdraw(ctx context.Context, g session.Grant) error {
+	_, err := tx.Consents().DeleteWhere(ctx, query.Is("user_id", g.User), query.Is("organization_id", g.Organization), query.Is("application", g.Application))
 	return err
 }
 

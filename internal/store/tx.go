@@ -153,8 +153,17 @@ func (tx *Tx) Append(ctx context.Context, e event.Event) (event.Event, error) {
 
 // SetPassword replaces the password of a user.
 func (tx *Tx) SetPassword(ctx context.Context, u directory.User, hash string, change bool) error {
-	if _, err := tx.Factors().DeleteWhere(ctx, query.Is("user_id", u.ID), query.Is("kind", string(credential.Password))); err != nil {
+	replaced, err := tx.Factors().DeleteWhere(ctx, query.Is("user_id", u.ID), query.Is("kind", string(credential.Password)))
+	if err != nil {
 		return err
+	}
+	if replaced > 0 {
+		if _, err := tx.Challenges().DeleteWhere(ctx, query.Is("user_id", u.ID), query.Is("kind", string(authn.ResetChallenge))); err != nil {
+			return err
+		}
+		if err := tx.SignOut(ctx, id.None, u.ID); err != nil {
+			return err
+		}
 	}
 	f := credential.NewPassword(u, hash)
 	f.ChangeRequired = change

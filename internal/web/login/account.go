@@ -397,9 +397,14 @@ func (v *visit) changePassword(in session.Session) error {
 		view.Problem = v.problem(wrong)
 		return v.show(statusOf(wrong), NewPassword(NewPasswordView{View: view, Action: "/account/password", Email: u.Email, Current: true}))
 	}
-	if _, err := v.Sessions.RevokeOf(ctx, actor(v.realm, in), session.Of{User: in.User, Except: in.ID}); err != nil {
+	if _, err := v.Sessions.RevokeOf(ctx, actor(v.realm, in), session.Of{User: in.User}); err != nil {
 		return err
 	}
+	made, secret, err := v.Sessions.Exchange(ctx, v.realm, in, in.Organization) // all are signed out but whoever did it
+	if err != nil {
+		return err
+	}
+	v.setCookie(session.CookieName(v.origin), secret, made.ExpiresAt.Sub(v.Now()))
 	v.tell(notice(u, "password_changed", "", v.Now(), v.address()))
 	return v.redirect("/account")
 }
