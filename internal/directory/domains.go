@@ -33,6 +33,9 @@ func (s *Service) AddDomain(ctx context.Context, by access.Actor, d Domain) (Dom
 	if err != nil {
 		return d, err
 	}
+	if d.Verified && CommonDomain(name) {
+		return d, ErrDomainCommon
+	}
 	d.Name = name
 	if d.Token == "" {
 		d.Token = newTicket()
@@ -116,6 +119,9 @@ func (s *Service) UpdateDomain(ctx context.Context, by access.Actor, organizatio
 			return err
 		}
 		d.Stamp, d.Organization, d.Name = old.Stamp, old.Organization, old.Name
+		if d.Verified && !old.Verified && CommonDomain(d.Name) {
+			return ErrDomainCommon
+		}
 		if d.Primary && !old.Primary {
 			if err := clearPrimary(ctx, tx, organization); err != nil {
 				return err

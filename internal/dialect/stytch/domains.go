@@ -33,7 +33,7 @@ func domains(items []string, say domainFaults) ([]string, error) {
 		switch {
 		case err != nil:
 			return nil, say.invalid
-		case commonDomain(name):
+		case directory.CommonDomain(name):
 			return nil, say.common
 		case say.throwaway != nil && slices.Contains(disposableDomains, name):
 			return nil, say.throwaway
@@ -55,31 +55,10 @@ func domainOf(email string) string {
 	return name
 }
 
-// commonBrands are mail providers that serve everybody under many endings
-// (yahoo.com, yahoo.co.uk), commonDomains those that do so under one.
-var (
-	commonBrands  = []string{"gmail", "googlemail", "yahoo", "ymail", "hotmail", "outlook", "live", "msn", "aol", "icloud", "gmx", "yandex", "protonmail", "wanadoo", "rediffmail"}
-	commonDomains = []string{
-		"me.com", "mac.com", "mail.com", "mail.ru", "hey.com", "proton.me", "pm.me", "fastmail.com", "zoho.com", "comcast.net",
-		"att.net", "earthlink.net", "sbcglobal.net", "verizon.net", "bellsouth.net", "cox.net", "charter.net", "rocketmail.com",
-		"orange.fr", "free.fr", "laposte.net", "sfr.fr", "neuf.fr", "web.de", "t-online.de", "freenet.de", "libero.it", "virgilio.it",
-		"uol.com.br", "bol.com.br", "terra.com.br", "ig.com.br", "qq.com", "163.com", "126.com", "sina.com", "naver.com", "daum.net",
-		"hanmail.net", "bigpond.com", "btinternet.com", "ntlworld.com", "sky.com", "shaw.ca", "rogers.com", "telus.net", "seznam.cz",
-	}
-	disposableDomains = []string{
-		"mailinator.com", "guerrillamail.com", "guerrillamail.net", "sharklasers.com", "10minutemail.com", "temp-mail.org", "tempmail.com",
-		"throwawaymail.com", "yopmail.com", "yopmail.fr", "trashmail.com", "trashmail.de", "getnada.com", "maildrop.cc", "dispostable.com",
-		"mintemail.com", "mohmal.com", "fakeinbox.com", "mailnesia.com", "spamgourmet.com", "mytemp.email", "emailondeck.com", "tempr.email",
-		"discard.email", "burnermail.io", "33mail.com", "mailcatch.com", "moakt.com", "inboxkitten.com", "tempinbox.com",
-	}
-)
-
-func commonDomain(name string) bool {
-	if slices.Contains(commonDomains, name) {
-		return true
-	}
-	brand, ending, _ := strings.Cut(name, ".")
-	// One label is an ending, two are one when the first is a category of a country.
-	category, _, nested := strings.Cut(ending, ".")
-	return slices.Contains(commonBrands, brand) && (!nested || category == "co" || category == "com")
+// disposableDomains give addresses to anybody for a moment.
+var disposableDomains = []string{
+	"mailinator.com", "guerrillamail.com", "guerrillamail.net", "sharklasers.com", "10minutemail.com", "temp-mail.org", "tempmail.com",
+	"throwawaymail.com", "yopmail.com", "yopmail.fr", "trashmail.com", "trashmail.de", "getnada.com", "maildrop.cc", "dispostable.com",
+	"mintemail.com", "mohmal.com", "fakeinbox.com", "mailnesia.com", "spamgourmet.com", "mytemp.email", "emailondeck.com", "tempr.email",
+	"discard.email", "burnermail.io", "33mail.com", "mailcatch.com", "moakt.com", "inboxkitten.com", "tempinbox.com",
 }

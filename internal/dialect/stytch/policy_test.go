@@ -109,7 +109,7 @@ func TestCommonDomainsAreToldFromOthers(t *testing.T) {
 		"gmail.com": true, "yahoo.co.uk": true, "hotmail.fr": true, "yahoo.com.br": true, "t-online.de": true,
 		"acme.example": false, "yahoo.acme.example": false, "mygmail.com": false, "gmail.acme.com": false, "com": false,
 	} {
-		if got := commonDomain(name); got != want {
+		if got := directory.CommonDomain(name); got != want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
