@@ -29,7 +29,7 @@ var (
 // it belongs to a mail provider, or domains are registered below it (the Public Suffix
 // List, publicsuffix.org). The name is as DomainName gives it.
 func CommonDomain(name string) bool {
-	if suffix, _ := publicsuffix.PublicSuffix(name); suffix == name {
+	if suffix, _ := publicsuffix.PublicSuffix(name); suffix == name && strings.Contains(name, ".") {
 		return true
 	}
 	if slices.Contains(commonDomains, name) {
