@@ -128,7 +128,7 @@ func (s *Service) Resume(ctx context.Context, at Issuer, handle, cookie string) 
 // pending finds a request by what the browser or the person has of it.
 func (s *Service) pending(ctx context.Context, realm id.ID, handle string) (a Authorization, c Client, err error) {
 	err = s.Store.View(ctx, realm, func(tx Tx) error {
-		a, err = tx.Asked(ctx, s.handleHash(handle))
+		a, err = tx.Authorizations().Find(ctx, query.Is("handle_hash", s.handleHash(handle)))
 		return err
 	})
 	if err != nil {
@@ -398,7 +398,7 @@ func (s *Service) Push(ctx context.Context, at Issuer, p Proof, q url.Values) (u
 // unpush takes a request that was sent ahead, once.
 func (s *Service) unpush(ctx context.Context, c Client, name string) (a Authorization, err error) {
 	err = s.Store.Update(ctx, c.Realm, func(tx Tx) error {
-		if a, err = tx.Asked(ctx, s.handleHash(name)); err != nil {
+		if a, err = tx.Authorizations().Find(ctx, query.Is("handle_hash", s.handleHash(name))); err != nil {
 			return err
 		}
 		if a, err = tx.Authorizations().Lock(ctx, a.ID); err != nil {

@@ -75,7 +75,7 @@ func (s *Service) answer(ctx context.Context, realm id.ID, handle string, change
 		return err
 	}
 	return s.Store.Update(ctx, realm, func(tx Tx) error {
-		a, err := tx.Asked(ctx, s.handleHash(handle))
+		a, err := tx.Authorizations().Find(ctx, query.Is("handle_hash", s.handleHash(handle)))
 		if err != nil {
 			return err
 		}

@@ -21,13 +21,10 @@ import (
 // Tx is what this package asks of a transaction on one realm.
 type Tx interface {
 	session.Tx
+	// Authorizations are found by "handle_hash" and "code_hash" only while everybody
+	// they stand for is alive and has not been away since.
 	Authorizations() query.Objects[Authorization]
 	Consents() query.Objects[Consent]
-	// Asked finds a request by the hash of its handle, and AskedFor one by that of its
-	// code, while everybody it stands for is alive and has not been away since. They
-	// fail with ErrAuthorization.
-	Asked(ctx context.Context, handle string) (Authorization, error)
-	AskedFor(ctx context.Context, code string) (Authorization, error)
 }
 
 // Store runs functions in transactions on a realm; see directory.Store.

@@ -15,6 +15,7 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
+	"guildhall/internal/query"
 	"guildhall/internal/session"
 )
 
@@ -172,7 +173,7 @@ func (s *Service) byCode(ctx context.Context, tx Tx, code string) (a Authorizati
 	if len(code) < 20 || len(code) > 100 {
 		return a, ErrGrant
 	}
-	if a, err = tx.AskedFor(ctx, credential.Hash(code)); err != nil {
+	if a, err = tx.Authorizations().Find(ctx, query.Is("code_hash", credential.Hash(code))); err != nil {
 		return a, err
 	}
 	return tx.Authorizations().Lock(ctx, a.ID)

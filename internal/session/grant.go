@@ -217,7 +217,7 @@ func (s *Service) Grants(ctx context.Context, by access.Actor, q query.Query) (p
 // RevokeGrant takes from an application what it holds of a person, and what the person
 // has allowed it for good.
 func (s *Service) RevokeGrant(ctx context.Context, by access.Actor, i id.ID) error {
-	return s.Store.Update(ctx, by.Realm, func(tx Tx) error {
+	return s.Consents.Update(ctx, by.Realm, func(tx Withdrawal) error {
 		g, err := tx.Grants().Lock(ctx, i)
 		if err != nil {
 			return err

@@ -97,11 +97,16 @@ type Tx interface {
 	// SignOut ends whatever was signed in before now: of a user, of an organization,
 	// or of the user in the organization; of the realm when both are none.
 	SignOut(ctx context.Context, organization, user id.ID) error
-	// Withdraw forgets what the user of a grant has allowed its application for good.
-	Withdraw(ctx context.Context, g Grant) error
 	// Spend uses a hash up until it expires, and reports false when it was before.
 	Spend(ctx context.Context, hash string, until time.Time) (bool, error)
 	event.Log
+}
+
+// A Withdrawal is a transaction in which people take back what they allowed.
+type Withdrawal interface {
+	Tx
+	// Withdraw forgets what the user of a grant has allowed its application for good.
+	Withdraw(ctx context.Context, g Grant) error
 }
 
 // Store runs functions in transactions on a realm; see directory.Store.
@@ -115,7 +120,10 @@ type Service struct {
 	Store     Store
 	Finder    Finder
 	Directory directory.Store // who and what sessions are of
-	Now       func() time.Time
+	Consents  interface {
+		Update(ctx context.Context, realm id.ID, fn func(Withdrawal) error) error
+	}
+	Now func() time.Time
 	// Key derives successors of refresh tokens. It is the same on every node and
 	// useless without the token that is succeeded.
 	Key []byte

@@ -1,11 +1,15 @@
 package store
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // A party is everybody that a credential stands for, each as an expression in SQL
 // whose value is an id, or "0" for nobody. It is the one place that decides whether
 // somebody may act: keys, applications, sessions, grants and tokens all pass here.
 type party struct {
+	row          string // the alias of the row, c unless given
 	organization string // the owner, or the organization that it is bound to
 	user         string
 	home         string // of the user
@@ -15,7 +19,7 @@ type party struct {
 	brief        string // of what is short-lived, when it was made: no restore of anybody brings it back
 }
 
-// alive is the condition that nobody in the party, up to the realm of the row c, is
+// alive is the condition that nobody in the party, up to the realm of its row, is
 // deleted, suspended or switched off, nor signed out since.
 //
 // Optional parts are subqueries for one value: behind an OR, PostgreSQL may answer
@@ -34,7 +38,7 @@ func (p party) alive() string {
 		return " AND " + table + ".signed_out_at < " + p.since
 	}
 	out := func(table string) string { return back(table) + signed(table) }
-	all := []string{"EXISTS (SELECT 1 FROM realms AS r WHERE r.id = c.realm_id AND r.deleted_at = 0 AND r.revived_at < " + p.since + out("r") + ")"}
+	all := []string{"EXISTS (SELECT 1 FROM realms AS r WHERE r.id = " + cmp.Or(p.row, "c") + ".realm_id AND r.deleted_at = 0 AND r.revived_at < " + p.since + out("r") + ")"}
 	if p.organization != "" {
 		all = append(all, "("+p.organization+" = 0 OR (SELECT 1 FROM organizations AS o WHERE o.id = "+p.organization+
 			" AND o.deleted_at = 0 AND o.state = 'active' AND o.revived_at < "+p.since+out("o")+") = 1)")
@@ -74,7 +78,8 @@ var (
 	// What is asked for, or was allowed just now, is good for a moment and for those who
 	// are there during it; whoever joins meanwhile has changed it since.
 	requestParty = party{
-		organization: "c.organization_id", user: "c.user_id", home: "c.home_id", application: "c.application", since: "c.updated_at", brief: "c.updated_at",
+		row: "authorizations", organization: "authorizations.organization_id", user: "authorizations.user_id", home: "authorizations.home_id",
+		application: "authorizations.application", since: "authorizations.updated_at", brief: "authorizations.updated_at",
 	}
 	// The key of a machine is kept with the home of its user.
 	machineParty = party{user: "c.user_id", home: "c.organization_id", since: "c.created_at"}

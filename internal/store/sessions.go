@@ -81,7 +81,11 @@ var authorizations = &table[oidc.Authorization]{
 			(*string)(&a.State), &a.HandleHash, &a.CodeHash, doc(&a.Request), doc(&a.Answer), at(&a.PolledAt), at(&a.ExpiresAt)}
 	},
 	sparse: []string{"user_id", "handle_hash", "code_hash"},
-	alive:  ofMember("authorizations"),
+	fields: map[string]string{
+		"handle_hash": requestParty.alive() + " AND authorizations.handle_hash",
+		"code_hash":   requestParty.alive() + " AND authorizations.code_hash",
+	},
+	alive: ofMember("authorizations"),
 }
 
 var consents = &table[oidc.Consent]{
@@ -189,29 +193,6 @@ func (tx *Tx) Family(ctx context.Context, hash string) (g session.Grant, err err
 	err = scanOne(ctx, tx.q, "SELECT "+grants.selected()+liveGrants()+" AND c.realm_id = $2 AND c.family_hash = $3 AND c.family_hash <> ''"+
 		tx.suffix(tx.db.engine.lock), []any{micros(tx.now), int64(tx.realm), hash}, objects[session.Grant]{t: grants}.destinations(&g)...)
 	return g, missing(err, session.ErrGrant)
-}
-
-var liveRequests = sync.OnceValue(func() string {
-	return "SELECT " + authorizations.selected() + " FROM authorizations AS c WHERE " + requestParty.alive() + " AND c.realm_id = $1 AND "
-})
-
-// Asked finds a request by its handle, and AskedFor one by its code, while everybody it
-// stands for is alive and has not been away since; see oidc.Tx.
-
-func (tx *Tx) Asked(ctx context.Context, handle string) (oidc.Authorization, error) {
-	return tx.asked(ctx, "c.handle_hash = $2", handle)
-}
-
-func (tx *Tx) AskedFor(ctx context.Context, code string) (oidc.Authorization, error) {
-	return tx.asked(ctx, "c.code_hash = $2", code)
-}
-
-func (tx *Tx) asked(ctx context.Context, by, hash string) (a oidc.Authorization, err error) {
-	if hash == "" {
-		return a, oidc.ErrAuthorization
-	}
-	err = scanOne(ctx, tx.q, liveRequests()+by, []any{int64(tx.realm), hash}, objects[oidc.Authorization]{t: authorizations}.destinations(&a)...)
-	return a, missing(err, oidc.ErrAuthorization)
 }
 
 // Present holds everybody whom a credential is about to be made for; see session.Tx.
