@@ -140,11 +140,6 @@ func (a *API) applicationOperations() []operation {
 			summary: "Change an application", handling: takes(a.updateApplication),
 		},
 		{
-			name: "applications.rotate_secret", method: http.MethodPost, path: "/applications/{application}/secret", permission: access.ApplicationWrite,
-			summary: "Give an application a new secret", notes: "The old one is dead from this moment on. The new one is in the answer and nowhere else.",
-			handling: gives(a.rotateApplicationSecret),
-		},
-		{
 			name: "applications.delete", method: http.MethodDelete, path: "/applications/{application}", permission: access.ApplicationWrite,
 			summary: "Delete an application", notes: "Its secret and all tokens it got are dead from this moment on.", handling: does(a.deleteApplication),
 		},
@@ -219,15 +214,6 @@ func (a *API) updateApplication(c edge.Call, in changedApplication) (Application
 		return keysGood(was.OpenID)
 	})
 	return showApplication(c, changed), err
-}
-
-func (a *API) rotateApplicationSecret(c edge.Call) (createdApplication, error) {
-	found, err := a.Credentials.Application(c.Context(), c.Actor, query.Is("id", object(c, "application", id.Application)), query.Is("scheme", applicationScheme))
-	if err != nil {
-		return createdApplication{}, err
-	}
-	found, secret, err := a.Credentials.RotateSecret(c.Context(), c.Actor, found.ID, "")
-	return createdApplication{Application: showApplication(c, found), Secret: &secret}, err
 }
 
 func (a *API) deleteApplication(c edge.Call) error {
