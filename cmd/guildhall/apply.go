@@ -24,7 +24,7 @@ func (ledgerApply) Help() string {
 is done. Then:
 
   1. Receipts that the backup does not hold yet are taken over, so that the ledger of the realm goes on where it was.
-  2. Every organization and user with a receipt that is there again is deleted again, in the same mode and without grace.
+  2. Every organization, user and membership with a receipt that is there again is deleted again, in the same mode and without grace.
   3. All of that is purged. Each new deletion has a receipt of its own.
 
 It can be repeated: what is gone stays gone.`
@@ -135,7 +135,7 @@ func (w *place) eraseAgain(p *program, l ledger.Link) (id.ID, error) {
 		return id.None, err
 	}
 	if d, err := w.underway(p.Context, kind, i); err != nil || d.ID != id.None {
-		if err != nil || d.Users == l.Users || kind == id.User {
+		if err != nil || d.Users == l.Users || kind != id.Organization {
 			return w.hasten(p.Context, d, err)
 		}
 		// The backup is from the time of another deletion, which was undone later.
@@ -144,7 +144,10 @@ func (w *place) eraseAgain(p *program, l ledger.Link) (id.ID, error) {
 		}
 	}
 	opts := erasure.Options{Users: l.Users, Reason: fmt.Sprintf("ledger apply: receipt %d", l.Number)}
-	if kind == id.User {
+	switch kind {
+	case id.Member:
+		return w.leaveAgain(p.Context, i, opts)
+	case id.User:
 		d, err := w.Directory.DeleteUser(p.Context, w.by, i, opts)
 		if errors.Is(err, directory.ErrUserNotFound) {
 			return id.None, nil // goes with its home, which is deleted
@@ -153,6 +156,25 @@ func (w *place) eraseAgain(p *program, l ledger.Link) (id.ID, error) {
 	}
 	d, err := w.Directory.DeleteOrganization(p.Context, w.by, i, opts)
 	return d.Deletion.ID, err
+}
+
+// leaveAgain ends a membership that a backup brought back.
+func (w *place) leaveAgain(ctx context.Context, i id.ID, opts erasure.Options) (id.ID, error) {
+	m, err := w.Directory.MemberBy(ctx, w.by, query.Is("id", i), query.OneOf("state", memberStates))
+	if err == nil {
+		var d directory.MemberDeletion
+		d, err = w.Directory.DeleteMember(ctx, w.by, m.Member.Organization, i, opts)
+		return d.Deletion.ID, err
+	}
+	if errors.Is(err, directory.ErrMemberNotFound) { // goes with its organization or its user, which is deleted
+		err = nil
+	}
+	return id.None, err
+}
+
+// memberStates are all states, of what is kept to be reactivated as well.
+var memberStates = []string{
+	string(directory.MemberActive), string(directory.MemberInvited), string(directory.MemberPending), string(directory.MemberDeleted),
 }
 
 // underway finds the deletion of a subject that is neither completed nor undone.

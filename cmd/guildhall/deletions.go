@@ -24,16 +24,21 @@ type organizationRestore struct {
 }
 
 func (c *organizationRestore) Run(p *program) error {
-	w, err := c.enter(p.Context)
+	return c.undo(p, c.Deletion, erasure.Renames{Name: c.Name, Slug: c.Slug, ExternalID: c.ExternalID, Keys: c.Keys})
+}
+
+// undo restores what a deletion ended.
+func (f placeFlags) undo(p *program, deletion string, names erasure.Renames) error {
+	w, err := f.enter(p.Context)
 	if err != nil {
 		return err
 	}
 	defer w.db.Close()
-	d, err := w.watched(p.Context, c.Deletion)
+	d, err := w.watched(p.Context, deletion)
 	if err != nil {
 		return err
 	}
-	d, err = w.Erasure.Restore(p.Context, w.by, d.ID, erasure.Renames{Name: c.Name, Slug: c.Slug, ExternalID: c.ExternalID, Keys: c.Keys})
+	d, err = w.Erasure.Restore(p.Context, w.by, d.ID, names)
 	if err != nil {
 		return w.inTheWay(err)
 	}
@@ -43,7 +48,10 @@ func (c *organizationRestore) Run(p *program) error {
 
 // describeConflict says which flag gives a new name.
 func describeConflict(c erasure.Conflict) string {
-	flag := map[string]string{"name": "--name", "slug": "--slug", "external_id": "--external-id"}[c.Field]
+	if c.Field == "user" {
+		return "the user is a member again: that membership has to end first"
+	}
+	flag := map[string]string{"name": "--name", "slug": "--slug", "external_id": "--external-id", "email": "--email", "username": "--username"}[c.Field]
 	if flag == "" {
 		return fmt.Sprintf("%s %q is taken", c.Field, c.Value)
 	}

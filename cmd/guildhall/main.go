@@ -42,6 +42,8 @@ type commands struct {
 	Application  applicationCommand  `cmd:"" help:"Register applications that sign people in, and change them."`
 	Session      sessionCommand      `cmd:"" help:"List who is signed in, and sign them out."`
 	Template     templateCommand     `cmd:"" help:"Write what mail and text messages say, look at it and try it out."`
+	User         userCommand         `cmd:"" help:"Delete users, undo it, hold them back."`
+	Member       memberCommand       `cmd:"" help:"Take people out of organizations, and undo it."`
 	Webhook      webhookCommand      `cmd:"" help:"Have events sent to others, see what became of them, send them again."`
 	Export       exportCommand       `cmd:"" help:"Write an organization into an archive."`
 	Import       importCommand       `cmd:"" help:"Make an organization of an archive."`

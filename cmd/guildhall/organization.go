@@ -137,15 +137,20 @@ func (w *place) confirm(p *program, o directory.Organization, preview erasure.Pr
 	if err := w.printPreview(p, o, preview); err != nil {
 		return err
 	}
-	fmt.Fprintf(p.Out, "\nType the name of the organization to delete it: ")
+	return p.typed("\nType the name of the organization to delete it: ", o.Name)
+}
+
+// typed asks for a word, and fails when another one is typed.
+func (p *program) typed(question, word string) error {
+	fmt.Fprint(p.Out, question)
 	typed, err := bufio.NewReader(p.In).ReadString('\n')
 	switch {
-	case strings.TrimRight(typed, "\r\n") == o.Name:
+	case strings.TrimRight(typed, "\r\n") == word:
 		return nil
 	case err != nil && !errors.Is(err, io.EOF):
 		return err
 	}
-	return fmt.Errorf("that is not %q: nothing was deleted", o.Name)
+	return fmt.Errorf("that is not %q: nothing was deleted", word)
 }
 
 // inTheWay says in full why a deletion was refused.

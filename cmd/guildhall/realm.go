@@ -55,6 +55,9 @@ func describeRealm(r realm.Realm) []string {
 		if d.Grace != nil {
 			defaults = append(defaults, api+": grace "+d.Grace.String())
 		}
+		if d.Members != nil {
+			defaults = append(defaults, api+": grace of memberships "+d.Members.String())
+		}
 	}
 	slices.Sort(defaults)
 	return []string{native.Spell(id.None, id.Realm, r.ID), r.Name, orDash(r.Origins), orDash(defaults)}
@@ -70,10 +73,11 @@ func orDash(list []string) string {
 type realmSet struct {
 	databaseFlags
 	realmFlag
-	Name   string                   `help:"New name." placeholder:"TEXT"`
-	Origin []string                 `help:"Where the realm is reached, such as https://id.example.com; all of them, given again and again." placeholder:"URL"`
-	Users  map[string]string        `help:"What becomes of the users of organizations that are deleted through an API: API=erase, API=detach, or API= for what the API itself does." placeholder:"API=FATE"`
-	Grace  map[string]time.Duration `help:"How long deletions through an API can be undone, such as auth0=24h; at most 8760h." placeholder:"API=DURATION"`
+	Name         string                   `help:"New name." placeholder:"TEXT"`
+	Origin       []string                 `help:"Where the realm is reached, such as https://id.example.com; all of them, given again and again." placeholder:"URL"`
+	Users        map[string]string        `help:"What becomes of the users of organizations that are deleted through an API: API=erase, API=detach, or API= for what the API itself does." placeholder:"API=FATE"`
+	Grace        map[string]time.Duration `help:"How long deletions through an API can be undone, such as auth0=24h; at most 8760h." placeholder:"API=DURATION"`
+	MembersGrace map[string]time.Duration `help:"How long memberships that end through an API can be restored, such as auth0=24h; at most 8760h." placeholder:"API=DURATION"`
 	realmRuleFlags
 	Reset []string `help:"Take away what is set for deletions through an API." placeholder:"API"`
 }
@@ -81,9 +85,9 @@ type realmSet struct {
 // Help is the longer text of --help.
 func (realmSet) Help() string {
 	return `Unless something is set here, deletions through a vendor's API leave no grace and treat users as that vendor does; those through the native
-API can be undone for 168h and hand users to the realm. Answers stay those of the vendor, whatever is set:
+API can be undone for 168h and hand users to the realm. Whoever is taken out of an organization is out for good. Answers stay those of the vendor, whatever is set:
 
-  guildhall realm set --grace auth0=24h --grace zitadel=72h --users stytch=detach
+  guildhall realm set --grace auth0=24h --grace zitadel=72h --users stytch=detach --members-grace auth0=24h
 
 The rules for signing in hold for everybody; organizations can only narrow them (guildhall organization rules). "guildhall realm rules" prints them:
 
@@ -140,5 +144,8 @@ func (c *realmSet) defaults(r *realm.Realm) {
 	}
 	for api, grace := range c.Grace {
 		change(api, func(d *erasure.Default) { d.Grace = &grace })
+	}
+	for api, grace := range c.MembersGrace {
+		change(api, func(d *erasure.Default) { d.Members = &grace })
 	}
 }

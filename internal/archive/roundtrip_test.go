@@ -134,7 +134,7 @@ func TestAnExportIsOfOneMoment(t *testing.T) {
 			for n := 0; ; n++ {
 				u, err := from.Directory.CreateUser(ctx, from.System, directory.NewUser{User: directory.User{Home: o.ID, Username: fmt.Sprint("u", n)}, Roles: []id.ID{role.ID}})
 				if err == nil && n%3 == 0 {
-					err = from.Directory.RemoveMember(ctx, from.System, o.ID, u.ID)
+					err = from.Directory.RemoveMember(ctx, from.System, o.ID, u.ID, erasure.Options{})
 				}
 				select {
 				case <-stop:

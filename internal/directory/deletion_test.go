@@ -347,7 +347,7 @@ func TestADeletedOrganizationIsNowhere(t *testing.T) {
 				_, err := s.AddMember(ctx, by, directory.Member{Organization: o, User: f.guest.ID}, nil)
 				return err
 			},
-			"remove one": func() error { return s.RemoveMember(ctx, by, o, f.guest.ID) },
+			"remove one": func() error { return s.RemoveMember(ctx, by, o, f.guest.ID, erasure.Options{}) },
 			"update one": func() error {
 				_, err := s.UpdateMember(ctx, by, o, 5, func(*directory.Member, *directory.User) error { return nil })
 				return err

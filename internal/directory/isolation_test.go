@@ -97,10 +97,10 @@ var operations = []reached{
 		return err
 	}},
 	{"remove a member", func(s *directory.Service, by access.Actor, _, x things) error {
-		return s.RemoveMember(ctx, by, x.organization, x.user)
+		return s.RemoveMember(ctx, by, x.organization, x.user, erasure.Options{})
 	}},
 	{"remove through own", func(s *directory.Service, by access.Actor, own, x things) error {
-		return s.RemoveMember(ctx, by, own.organization, x.user)
+		return s.RemoveMember(ctx, by, own.organization, x.user, erasure.Options{})
 	}},
 	{"user", func(s *directory.Service, by access.Actor, _, x things) error {
 		_, err := s.User(ctx, by, x.user)

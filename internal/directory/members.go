@@ -254,39 +254,6 @@ func memberWriter(by access.Actor, person User) access.Actor {
 	return by
 }
 
-// RemoveMember ends a membership with its roles. The user stays.
-func (s *Service) RemoveMember(ctx context.Context, by access.Actor, organization, user id.ID) error {
-	if err := by.RequireSeen(access.MemberDelete, ErrOrganizationNotFound, organization); err != nil {
-		return err
-	}
-	return s.Store.Update(ctx, by.Realm, func(tx Tx) error {
-		if _, err := tx.Organizations().Hold(ctx, organization); err != nil {
-			return err
-		}
-		if err := tx.Free(ctx, organization); err != nil {
-			return err
-		}
-		m, err := tx.Members().Find(ctx, query.Is("organization_id", organization), query.Is("user_id", user))
-		if err != nil {
-			return err
-		}
-		if m, err = tx.Members().Lock(ctx, m.ID); err != nil { // nobody gives it a role meanwhile
-			return err
-		}
-		if _, err := tx.RoleAssignments().DeleteWhere(ctx, query.Is("member_id", m.ID)); err != nil {
-			return err
-		}
-		if err := tx.Members().Delete(ctx, m.ID); err != nil {
-			return err
-		}
-		_, err = tx.Append(ctx, event.Event{
-			Type: "member.removed", Actor: by.Subject, Organization: organization, Kind: id.Member, Subject: m.ID,
-			Data: map[string]any{"user": user.String()},
-		})
-		return err
-	})
-}
-
 // seen returns an organization the actor has a permission on.
 func (s *Service) seen(ctx context.Context, by access.Actor, p access.Permission, i id.ID) (o Organization, err error) {
 	if err := by.RequireSeen(p, ErrOrganizationNotFound, i); err != nil {

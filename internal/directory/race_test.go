@@ -54,7 +54,21 @@ var writers = []writer{
 			_, err := s.Directory.AddMember(ctx, s.System, directory.Member{Organization: s.doomed, User: s.guest.ID}, []id.ID{s.role.ID})
 			return err
 		}
-		return s.Directory.RemoveMember(ctx, s.System, s.doomed, s.guest.ID)
+		return s.Directory.RemoveMember(ctx, s.System, s.doomed, s.guest.ID, erasure.Options{})
+	}},
+	{name: "end a membership, and restore it", do: func(s *scene, n int) error {
+		m, err := s.Directory.AddMember(ctx, s.System, directory.Member{Organization: s.doomed, User: s.freshUser(n + 2)}, []id.ID{s.role.ID})
+		if err != nil {
+			return err
+		}
+		d, err := s.Directory.DeleteMember(ctx, s.System, s.doomed, m.ID, erasure.Options{Grace: 30 * time.Second})
+		if err != nil {
+			return err
+		}
+		if _, err = s.Erasure.Restore(ctx, s.System, d.Deletion.ID, erasure.Renames{}); errors.Is(err, erasure.ErrOwnerGone) {
+			err = directory.ErrOrganizationNotFound
+		}
+		return err
 	}},
 	{name: "invite", do: func(s *scene, n int) error {
 		_, err := s.Directory.Invite(ctx, s.System, directory.Invitation{Organization: s.doomed, Email: fmt.Sprintf("i%d@x.example", n), Roles: []id.ID{s.role.ID}})
@@ -143,7 +157,7 @@ var writers = []writer{
 			_, err := s.Directory.AddMember(ctx, s.System, directory.Member{Organization: s.other, User: s.user.ID}, []id.ID{s.otherRole.ID})
 			return err
 		}
-		return s.Directory.RemoveMember(ctx, s.System, s.other, s.user.ID)
+		return s.Directory.RemoveMember(ctx, s.System, s.other, s.user.ID, erasure.Options{})
 	}},
 	{user: true, name: "invite its user elsewhere", do: func(s *scene, n int) error {
 		_, err := s.Directory.Invite(ctx, s.System, directory.Invitation{Organization: s.other, Email: fmt.Sprintf("i%d@x.example", n), User: s.user.ID})

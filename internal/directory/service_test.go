@@ -284,9 +284,11 @@ func TestRolesAreGivenAndTaken(t *testing.T) {
 		is(t, "a role of an organization in the realm", s.AssignRoles(ctx, w.System, id.None, u.ID, []id.ID{ids[0]}), directory.ErrRoleNotFound)
 		must(t, s.DeleteRole(ctx, w.System, ids[2]))
 		has(ids[0])
-		must(t, s.RemoveMember(ctx, w.System, o.ID, u.ID))
+		must(t, s.RemoveMember(ctx, w.System, o.ID, u.ID, erasure.Options{}))
 		_, err := s.AddMember(ctx, w.System, directory.Member{Organization: o.ID, User: u.ID}, nil)
 		must(t, err)
+		has()
+		w.Purge(t, 2)
 		has()
 		w.Scan(t)
 	})
@@ -429,7 +431,7 @@ func TestEveryChangeLeavesItsEvent(t *testing.T) {
 				_, err := s.UpdateUser(ctx, by, f.user.ID, func(u *directory.User) error { u.State = directory.UserLocked; return nil })
 				return err
 			}},
-			{"member.removed", func() error { return s.RemoveMember(ctx, by, o, f.guest.ID) }},
+			{"member.deletion.requested member.removed", func() error { return s.RemoveMember(ctx, by, o, f.guest.ID, erasure.Options{}) }},
 			{"member.added", func() error {
 				_, err := s.AddMember(ctx, by, directory.Member{Organization: o, User: f.guest.ID}, nil)
 				return err

@@ -37,9 +37,10 @@ const (
 // A Deletion is the ending of one object, from the request to the last row.
 type Deletion struct {
 	query.Stamp
-	Kind         id.Kind // what ended: id.Organization or id.User
+	Kind         id.Kind // what ended: id.Organization, id.User or id.Member
 	Subject      id.ID
-	Organization id.ID // the organization, or the home of the user
+	Organization id.ID // the organization, that of the membership, or the home of the user
+	User         id.ID // who the member was; none for other kinds
 	Users        Users
 	State        State
 	GraceUntil   time.Time
@@ -78,8 +79,9 @@ type Options struct {
 // A Default is what a realm sets for deletions that come one way: through one
 // API. What it leaves open is as that API has it.
 type Default struct {
-	Users Users          `json:"users,omitempty"`
-	Grace *time.Duration `json:"grace,omitempty"`
+	Users   Users          `json:"users,omitempty"`
+	Grace   *time.Duration `json:"grace,omitempty"`
+	Members *time.Duration `json:"members,omitempty"` // the grace of memberships
 }
 
 // LongestGrace is the longest time for which a deletion can be undone.
@@ -90,19 +92,30 @@ func (d Default) Check() error {
 	switch {
 	case d.Users != "" && d.Users != Erase && d.Users != Detach:
 		return fault.Invalidf("users", "the users must be erased (erase) or handed to the realm (detach)")
-	case d.Grace != nil && (*d.Grace < 0 || *d.Grace > LongestGrace):
+	case !graceful(d.Grace):
 		return fault.Invalidf("grace", "the grace must be 0s to 8760h")
+	case !graceful(d.Members):
+		return fault.Invalidf("members_grace", "the grace of memberships must be 0s to 8760h")
 	}
 	return nil
 }
 
-// Under fills in what a realm sets for what the caller has not chosen.
-func (o Options) Under(d Default) Options {
+func graceful(grace *time.Duration) bool {
+	return grace == nil || *grace >= 0 && *grace <= LongestGrace
+}
+
+// Under fills in what a realm sets for what the caller of the deletion of a kind
+// has not chosen.
+func (o Options) Under(d Default, kind id.Kind) Options {
+	grace := d.Grace
+	if kind == id.Member {
+		grace = d.Members
+	}
 	if d.Users != "" && !o.ChoseUsers {
 		o.Users = d.Users
 	}
-	if d.Grace != nil && !o.ChoseGrace {
-		o.Grace = *d.Grace
+	if grace != nil && !o.ChoseGrace {
+		o.Grace = *grace
 	}
 	return o
 }
@@ -112,12 +125,10 @@ type Queue interface {
 	// Condemn writes the tombstone of d.Subject, the deletion and the job that
 	// will purge it. From the commit on the subject does not exist, its names
 	// are free and its ID is never used again. It fails with ErrProtected when
-	// the subject may not be deleted, with ErrHeld when a hold is on it or on its
-	// home, and with ErrChanged when d.Fingerprint is not of this moment. What
-	// d.Asked leaves to the realm is settled here.
+	// the subject may not be deleted, with ErrHeld when a hold is on it, on its
+	// home or on who the member is, and with ErrChanged when d.Fingerprint is not of
+	// this moment. What d.Asked leaves to the realm is settled here.
 	Condemn(ctx context.Context, d *Deletion) error
-	// Free fails with ErrHeld when a hold is on the organization.
-	Free(ctx context.Context, organization id.ID) error
 }
 
 // The facts this package reports.

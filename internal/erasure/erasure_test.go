@@ -134,7 +134,7 @@ func TestT_C20_AHoldRefusesEveryDeletion(t *testing.T) {
 				return err
 			},
 			"user":   func() error { _, err := r.Directory.DeleteUser(ctx, r.System, u.ID, erasure.Options{}); return err },
-			"member": func() error { return r.Directory.RemoveMember(ctx, r.System, o.ID, u.ID) },
+			"member": func() error { return r.Directory.RemoveMember(ctx, r.System, o.ID, u.ID, erasure.Options{}) },
 		} {
 			if err := f(); !errors.Is(err, erasure.ErrHeld) {
 				t.Errorf("%s: %v", what, err)

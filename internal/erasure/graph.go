@@ -19,8 +19,8 @@ const (
 type Edge struct {
 	Kind   id.Kind
 	Table  string
-	Owner  string  // the column that names the owner
-	Of     id.Kind // the owner's kind: id.Organization or id.User
+	Owner  string  // the column that names the owner; of a membership, user_id names whose it is
+	Of     id.Kind // the owner's kind: id.Organization, id.User or id.Member
 	Effect Effect
 	When   Users  // only under this fate of the users; "" under both
 	Where  string // only rows for which this holds, in SQL; "" all
@@ -134,6 +134,22 @@ var Graph = []Edge{
 	{id.Event, "events", "subject_id", id.User, Redact, "", beforeTheEnd},
 	{id.Hold, "holds", "user_id", id.User, Redact, "", ""},
 	{id.Deletion, "deletions", "subject_id", id.User, Redact, "", ""},
+	{id.Deletion, "deletions", "user_id", id.User, Redact, "", ""},
+
+	// What ends with a membership alone: what its user was given in the organization,
+	// and what is bound to both. The user keeps the rest.
+	{id.Message, "messages", "user_id", id.Member, Remove, "", ""},
+	{id.SignOut, "sign_outs", "user_id", id.Member, Remove, "", ""},
+	{id.AccessToken, "access_tokens", "user_id", id.Member, Remove, "", ""},
+	{id.Authorization, "authorizations", "user_id", id.Member, Remove, "", ""},
+	{id.Grant, "token_grants", "user_id", id.Member, Remove, "", ""},
+	{id.Consent, "consents", "user_id", id.Member, Remove, "", ""},
+	{id.Session, "sessions", "user_id", id.Member, Remove, "", ""},
+	{id.Challenge, "challenges", "user_id", id.Member, Remove, "", ""},
+	{id.Administrator, "administrators", "user_id", id.Member, Remove, "", ""},
+	{id.UserGrant, "user_grants", "user_id", id.Member, Remove, "", ""},
+	{id.RoleAssignment, "role_assignments", "member_id", id.Member, Remove, "", ""},
+	{id.Deletion, "deletions", "subject_id", id.Member, Redact, "", ""},
 }
 
 // Plan is the edges that a deletion of a kind walks.

@@ -89,7 +89,7 @@ func (s *Service) ReleaseHold(ctx context.Context, by access.Actor, i id.ID) (h 
 		if err := tx.Holds().Update(ctx, &h); err != nil {
 			return err
 		}
-		if err := hasten(ctx, tx, h.Organization); err != nil {
+		if err := hasten(ctx, tx, h); err != nil {
 			return err
 		}
 		return recordHold(ctx, tx, by, "hold.released", h)
@@ -100,12 +100,8 @@ func (s *Service) ReleaseHold(ctx context.Context, by access.Actor, i id.ID) (h 
 // halt waits for the batches of purges that the hold is to stop, and keeps the
 // next ones waiting until the hold is there: no row goes after it was placed.
 func halt(ctx context.Context, tx Tx, h Hold) error {
-	what := query.Is("organization_id", h.Organization)
-	if h.Organization == id.None {
-		what = query.Is("subject_id", h.User)
-	}
 	under, err := tx.Deletions().List(ctx, query.Query{
-		Where: []query.Condition{what, query.OneOf("state", []string{string(Grace), string(Held), string(Queued), string(Purging)})}, Limit: query.MaxLimit,
+		Where: []query.Condition{concerned(h), query.OneOf("state", []string{string(Grace), string(Held), string(Queued), string(Purging)})}, Limit: query.MaxLimit,
 	})
 	for _, d := range under.Items {
 		if _, err := tx.Deletions().Lock(ctx, d.ID); err != nil {
@@ -115,11 +111,24 @@ func halt(ctx context.Context, tx Tx, h Hold) error {
 	return err
 }
 
-// hasten lets the purges look again that waited for holds in an organization.
-// Those beyond one page do so by themselves a little later.
-func hasten(ctx context.Context, tx Tx, organization id.ID) error {
+// concerned selects the deletions that a hold has to do with: those in its
+// organization, and of a held user those of its memberships anywhere.
+func concerned(h Hold) query.Condition {
+	var any []query.Condition
+	if h.Organization != id.None {
+		any = append(any, query.Is("organization_id", h.Organization))
+	}
+	if h.User != id.None {
+		any = append(any, query.Is("subject_id", h.User), query.Is("user_id", h.User))
+	}
+	return query.Any(any...)
+}
+
+// hasten lets the purges look again that waited for a hold. Those beyond one page do
+// so by themselves a little later.
+func hasten(ctx context.Context, tx Tx, h Hold) error {
 	waiting, err := tx.Deletions().List(ctx, query.Query{
-		Where: []query.Condition{query.Is("organization_id", organization), query.Is("state", string(Held))}, Limit: query.MaxLimit,
+		Where: []query.Condition{concerned(h), query.Is("state", string(Held))}, Limit: query.MaxLimit,
 	})
 	for _, d := range waiting.Items {
 		if err := tx.Hasten(ctx, d); err != nil {

@@ -21,7 +21,8 @@ type Renames struct {
 	Keys bool
 }
 
-// A Conflict is a name that somebody else has taken since the deletion.
+// A Conflict is a name that somebody else has taken since the deletion, or, of a
+// membership, the user, who is a member again.
 type Conflict struct {
 	Field string `json:"field"`
 	Value string `json:"value"`
@@ -32,6 +33,7 @@ var (
 	ErrConflicts = fault.New(fault.Conflict, "restore_conflicts", "", "names were taken meanwhile; choose others") // detail: []Conflict
 	ErrPurging   = fault.New(fault.Precondition, "purge_has_begun", "", "the purge has begun; it cannot be undone any more")
 	ErrHomeGone  = fault.New(fault.Precondition, "home_is_gone", "", "the organization that owned the user is deleted: restore it first, as long as that can be done")
+	ErrOwnerGone = fault.New(fault.Precondition, "owner_is_gone", "", "the organization or the user is deleted: restore that first, as long as it can be done")
 	ErrOver      = fault.New(fault.Precondition, "deletion_is_over", "", "the deletion was completed or undone already")
 )
 

@@ -26,7 +26,7 @@ type Tx interface {
 	Revive(ctx context.Context, d Deletion, r Renames) error
 	// Hasten makes the purge of d due now.
 	Hasten(ctx context.Context, d Deletion) error
-	// Standing reports whether an organization or user has its row, deleted or not.
+	// Standing reports whether an organization, user or member has its row, deleted or not.
 	Standing(ctx context.Context, kind id.Kind, subject id.ID) (bool, error)
 	// Remaining counts the rows that the purge of d has yet to do.
 	Remaining(ctx context.Context, d Deletion) (rows int, err error)
@@ -41,6 +41,9 @@ type Tx interface {
 type Previews interface {
 	// Census counts what the end of an organization would do.
 	Census(ctx context.Context, organization id.ID, users Users) (Census, error)
+	// Person fills in what the end of a user or a membership would do, and gives the rows
+	// a second that purges took lately.
+	Person(ctx context.Context, p *PersonPreview) (rate float64, err error)
 	// Stranded lists the members behind one of them whom the end of an organization
 	// would keep and leave without any.
 	Stranded(ctx context.Context, organization id.ID, of Users, after id.ID, limit int) (query.Page[Stranded], error)
@@ -174,8 +177,11 @@ func (s *Service) change(ctx context.Context, by access.Actor, i id.ID, f func(T
 		if err := tx.Deletions().Update(ctx, &d); err != nil {
 			return err
 		}
-		_, err = tx.Append(ctx, event.Event{Type: what, Actor: by.Subject, Organization: d.Organization, Kind: d.Kind, Subject: d.Subject,
-			Data: map[string]any{"deletion": d.ID.String()}})
+		data := map[string]any{"deletion": d.ID.String()}
+		if what == "member.restored" {
+			data["user"] = d.User.String()
+		}
+		_, err = tx.Append(ctx, event.Event{Type: what, Actor: by.Subject, Organization: d.Organization, Kind: d.Kind, Subject: d.Subject, Data: data})
 		return err
 	})
 	return d, err

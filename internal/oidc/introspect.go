@@ -42,20 +42,20 @@ func (s *Service) Access(ctx context.Context, raw string) (g Granted, err error)
 	if v.Type != accessType || jti == "" || clientID == "" {
 		return g, ErrToken
 	}
-	g.Realm, g.Expires, g.TokenID = v.Realm, v.Expires, jti
-	if at, ok := v.Claims["iat"].(float64); ok {
-		g.Issued = time.Unix(int64(at), 0)
-	}
+	g.Realm, g.Issued, g.Expires, g.TokenID = v.Realm, v.Issued, v.Expires, jti
 	if family := session.GrantOf(v.Realm, jti); family != id.None {
 		if g.Grant, err = s.Sessions.LiveGrant(ctx, v.Realm, family, jti); err != nil {
 			return g, orToken(err)
+		}
+		if g.CreatedAt.After(g.Issued) { // in the second that iat tells
+			g.Issued = g.CreatedAt
 		}
 		return g, s.named(ctx, &g, v.Claims, clientID)
 	}
 	if err := s.named(ctx, &g, v.Claims, clientID); err != nil {
 		return g, err
 	}
-	return g, orToken(s.Sessions.LiveClient(ctx, v.Realm, g.Client.ID, jti))
+	return g, orToken(s.Sessions.LiveClient(ctx, v.Realm, g.Client.ID, jti, v.Issued))
 }
 
 // named completes what a self-contained token stands for by what it says itself.

@@ -18,6 +18,7 @@ import (
 	"guildhall/internal/id"
 	"guildhall/internal/query"
 	"guildhall/internal/session"
+	"guildhall/internal/token"
 )
 
 // Lives for which nobody chose others. That of an access token bounds for how long an
@@ -111,9 +112,13 @@ func (s *Service) access(ctx context.Context, c Client, g session.Grant, f Facts
 		})
 		return text, err
 	}
+	jti := token.NewID(now)
+	if g.ID != id.None {
+		jti = session.TokenID(c.Realm, g.ID)
+	}
 	claims := map[string]any{
 		"iss": g.Issuer, "sub": c.ClientID, "aud": one(g.Audiences, g.Issuer), "client_id": c.ClientID,
-		"iat": now.Unix(), "exp": now.Add(life).Unix(), "jti": session.TokenID(c.Realm, g.ID),
+		"iat": now.Unix(), "exp": now.Add(life).Unix(), "jti": jti,
 	}
 	if len(g.Scopes) > 0 {
 		claims["scope"] = strings.Join(g.Scopes, " ")

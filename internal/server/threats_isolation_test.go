@@ -10,6 +10,7 @@ import (
 	"guildhall/internal/dialect/zitadel"
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
+	"guildhall/internal/erasure"
 	"guildhall/internal/id"
 )
 
@@ -330,7 +331,7 @@ func TestT_A15_PagesDependOnTheirOwnOrganizationAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		if noise%2 == 0 {
-			if err := at.Directory.RemoveMember(t.Context(), at.here.by, at.here.ids[id.Organization], u.ID); err != nil {
+			if err := at.Directory.RemoveMember(t.Context(), at.here.by, at.here.ids[id.Organization], u.ID, erasure.Options{}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -87,10 +87,10 @@ func (s *Service) LiveGrant(ctx context.Context, realm, i id.ID, jti string) (Gr
 	return g, orToken(err)
 }
 
-// LiveClient fails unless the application of a verified token is alive and the token
-// was not revoked by itself.
-func (s *Service) LiveClient(ctx context.Context, realm, application id.ID, jti string) error {
-	err := s.Finder.LiveClient(ctx, realm, application, hash(jti))
+// LiveClient fails unless the application of a verified token is alive, was not away
+// since the token was issued, and the token was not revoked by itself.
+func (s *Service) LiveClient(ctx context.Context, realm, application id.ID, jti string, issued time.Time) error {
+	err := s.Finder.LiveClient(ctx, realm, application, hash(jti), issued)
 	if err != nil && fault.KindOf(err) == fault.NotFound {
 		return ErrToken
 	}

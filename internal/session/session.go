@@ -77,8 +77,9 @@ type Finder interface {
 	// LiveGrant is asked for a self-contained token: jti is the hash of its id, which
 	// may have been revoked by itself.
 	LiveGrant(ctx context.Context, realm, i id.ID, jti string) (Grant, error)
-	// LiveClient is the same for a token of an application that stands for itself.
-	LiveClient(ctx context.Context, realm, application id.ID, jti string) error
+	// LiveClient is the same for a token of an application that stands for itself,
+	// issued at a moment: what was restored since has not issued it.
+	LiveClient(ctx context.Context, realm, application id.ID, jti string, issued time.Time) error
 }
 
 // Tx is what this package asks of a transaction on one realm.

@@ -3,6 +3,9 @@ package store
 import (
 	"cmp"
 	"strings"
+
+	"guildhall/internal/erasure"
+	"guildhall/internal/id"
 )
 
 // A party is everybody that a credential stands for, each as an expression in SQL
@@ -26,7 +29,7 @@ type party struct {
 // an EXISTS by reading all rows there are.
 func (p party) alive() string {
 	back := func(table string) string {
-		if p.brief == "" || table == "m" { // no membership is restored: its organization is, or its user
+		if p.brief == "" {
 			return ""
 		}
 		return " AND " + table + ".restored_at < " + p.brief
@@ -53,7 +56,7 @@ func (p party) alive() string {
 	}
 	if p.user != "" && p.organization != "" {
 		all = append(all, "("+p.user+" = 0 OR "+p.organization+" = 0 OR (SELECT 1 FROM members AS m WHERE m.user_id = "+p.user+
-			" AND m.organization_id = "+p.organization+" AND m.deleted_at = 0 AND m.state = 'active' AND m.created_at <= "+p.since+signed("m")+") = 1)")
+			" AND m.organization_id = "+p.organization+" AND m.deleted_at = 0 AND m.state = 'active' AND m.created_at <= "+p.since+out("m")+") = 1)")
 	}
 	if p.application != "" {
 		all = append(all, "("+p.application+" = 0 OR (SELECT 1 FROM applications AS a WHERE a.id = "+p.application+" AND NOT a.disabled"+
@@ -104,4 +107,36 @@ func sessionOpen(session string) string {
 func grantOpen(g string) string {
 	return g + ".expires_at > $1 AND (" + g + ".idle_until = 0 OR " + g + ".idle_until > $1) AND (" + g + ".offline OR " + sessionOpen(g+".session") +
 		" OR EXISTS (SELECT 1 FROM credentials AS k WHERE k.id = " + g + ".session AND k.user_id = " + g + ".user_id))"
+}
+
+// claims says that the membership m, which has ended, or would now, takes a row of a
+// table along: one that its user was given in its organization before it ended, also
+// before it began, unless an earlier membership of the same user has it. Somebody who
+// becomes a member again begins anew.
+func claims(table string) string {
+	mine := func(as string) string {
+		return as + ".user_id = " + table + ".user_id AND " + as + ".organization_id = " + table + ".organization_id"
+	}
+	return mine("m") + " AND (m.deleted_at = 0 OR m.deleted_at >= " + table + ".created_at) AND (m.created_at <= " + table + ".created_at" +
+		" OR NOT EXISTS (SELECT 1 FROM members AS n WHERE " + mine("n") + " AND n.created_at < m.created_at" +
+		" AND (n.deleted_at = 0 OR n.deleted_at >= " + table + ".created_at)))"
+}
+
+// unclaimed says that no membership that has ended takes the row along. It is a value
+// that is looked up row by row, and no join of all memberships.
+func unclaimed(table string) string {
+	return "(SELECT 1 FROM members AS m WHERE m.deleted_at >= " + table + ".created_at AND " + claims(table) + " LIMIT 1) IS NULL"
+}
+
+// Owned is the condition of an edge on the rows of its table: that they are of the
+// owner $1.
+func Owned(e erasure.Edge) string {
+	where := e.Owner + " = $1 AND " + e.Owner + " <> 0" // some indexes leave 0 out
+	if e.Of == id.Member && e.Owner == "user_id" {
+		where = "user_id = (SELECT m.user_id FROM members AS m WHERE m.id = $1) AND user_id <> 0 AND EXISTS (SELECT 1 FROM members AS m WHERE m.id = $1 AND " + claims(e.Table) + ")"
+	}
+	if e.Where != "" {
+		where += " AND " + e.Where
+	}
+	return where
 }

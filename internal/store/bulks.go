@@ -37,7 +37,7 @@ func (tx *Tx) Selection(ctx context.Context, where []query.Condition) (s erasure
 		return s, err
 	}
 	var isDefault int
-	err = scanOne(ctx, tx.q, `SELECT count(*), COALESCE(SUM((SELECT count(*) FROM members AS m WHERE m.organization_id = organizations.id)), 0),
+	err = scanOne(ctx, tx.q, `SELECT count(*), COALESCE(SUM((SELECT count(*) FROM members AS m WHERE m.organization_id = organizations.id AND m.deleted_at = 0)), 0),
 		COALESCE(SUM(CASE WHEN organizations.protected THEN 1 ELSE 0 END), 0),
 		COALESCE(SUM(CASE WHEN EXISTS (SELECT 1 FROM holds AS h WHERE h.organization_id = organizations.id AND h.released_at = 0
 			AND (h.until_at = 0 OR h.until_at > `+now+`)) THEN 1 ELSE 0 END), 0),

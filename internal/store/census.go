@@ -20,27 +20,29 @@ func (tx *Tx) Census(ctx context.Context, organization id.ID, users erasure.User
 	if c.Moment, err = tx.moment(ctx, ofOrganization, organization); err != nil {
 		return c, err
 	}
-	of := []any{int64(organization)}
+	if c.Counts, err = tx.counts(ctx, id.Organization, organization, users); err != nil {
+		return c, err
+	}
+	return c, tx.surroundings(ctx, organization, users, &c)
+}
+
+// counts gives the rows that the end of a subject would do something to.
+func (tx *Tx) counts(ctx context.Context, kind id.Kind, subject id.ID, users erasure.Users) (counts []erasure.Count, err error) {
 	found := map[[2]string]int{} // position in the counts, by kind and effect
-	for _, e := range erasure.Plan(id.Organization, users) {
+	for _, e := range erasure.Plan(kind, users) {
 		var n int
-		where := e.Owner + " = $1 AND " + e.Owner + " <> 0" // some indexes leave 0 out
-		if e.Where != "" {
-			where += " AND " + e.Where
-		}
-		if err := scanOne(ctx, tx.q, "SELECT count(*) FROM "+e.Table+" WHERE "+where, of, &n); err != nil {
-			return c, err
+		if err := scanOne(ctx, tx.q, "SELECT count(*) FROM "+e.Table+" WHERE "+Owned(e), []any{int64(subject)}, &n); err != nil { // sql: the declared graph
+			return nil, err
 		}
 		key := [2]string{e.Kind.String(), string(e.Effect)}
 		if at, ok := found[key]; ok {
-			c.Counts[at].Rows += n
+			counts[at].Rows += n
 		} else if n > 0 {
-			found[key] = len(c.Counts)
-			c.Counts = append(c.Counts, erasure.Count{Kind: e.Kind, Effect: e.Effect, Rows: n})
+			found[key] = len(counts)
+			counts = append(counts, erasure.Count{Kind: e.Kind, Effect: e.Effect, Rows: n})
 		}
 	}
-	c.Counts = append(c.Counts, erasure.Count{Kind: id.Organization, Effect: erasure.Remove, Rows: 1})
-	return c, tx.surroundings(ctx, organization, users, &c)
+	return append(counts, erasure.Count{Kind: kind, Effect: erasure.Remove, Rows: 1}), nil
 }
 
 // examined gives a living organization whose end is considered.
@@ -60,12 +62,8 @@ func (tx *Tx) Remaining(ctx context.Context, d erasure.Deletion) (rows int, err 
 	plan := erasure.Plan(d.Kind, d.Users)
 	for step, cursor := int(d.Step), d.Cursor; step < len(plan); step, cursor = step+1, id.None {
 		e := plan[step]
-		where := e.Owner + " = $1 AND " + e.Owner + " <> 0 AND id > $2" // sql: a column of the declared graph
-		if e.Where != "" {
-			where += " AND " + e.Where // sql: a condition of the declared graph
-		}
 		var n int
-		if err := scanOne(ctx, tx.q, "SELECT count(*) FROM "+e.Table+" WHERE "+where, []any{int64(d.Subject), int64(cursor)}, &n); err != nil { // sql: a table of the declared graph
+		if err := scanOne(ctx, tx.q, "SELECT count(*) FROM "+e.Table+" WHERE "+Owned(e)+" AND id > $2", []any{int64(d.Subject), int64(cursor)}, &n); err != nil { // sql: a table of the declared graph
 			return 0, err
 		}
 		rows += n
@@ -73,13 +71,9 @@ func (tx *Tx) Remaining(ctx context.Context, d erasure.Deletion) (rows int, err 
 	return rows + 1, nil // the subject's own row
 }
 
-// Standing reports whether an organization or user has its row; see erasure.Tx.
+// Standing reports whether a subject has its row; see erasure.Tx.
 func (tx *Tx) Standing(ctx context.Context, kind id.Kind, subject id.ID) (bool, error) {
-	text := "SELECT 1 FROM organizations WHERE realm_id = $1 AND id = $2"
-	if kind == id.User {
-		text = "SELECT 1 FROM users WHERE realm_id = $1 AND id = $2"
-	}
 	var one int
-	err := scanOne(ctx, tx.q, text, []any{int64(tx.realm), int64(subject)}, &one)
+	err := scanOne(ctx, tx.q, "SELECT 1 FROM "+subjects[kind]+" WHERE realm_id = $1 AND id = $2", []any{int64(tx.realm), int64(subject)}, &one)
 	return err == nil, ignore(err, errNoRow)
 }

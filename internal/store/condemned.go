@@ -14,7 +14,7 @@ func personOf(d *erasure.Deletion) id.ID {
 	if d.Kind == id.User {
 		return d.Subject
 	}
-	return id.None
+	return d.User
 }
 
 const standing = "released_at = 0 AND (until_at = 0 OR until_at > $3)"
@@ -34,11 +34,6 @@ func (tx *Tx) free(ctx context.Context, organization, user id.ID) error {
 		return err
 	}
 	return erasure.ErrHeld.With(found)
-}
-
-// Free fails when a hold stands on an organization; see erasure.Queue.
-func (tx *Tx) Free(ctx context.Context, organization id.ID) error {
-	return tx.free(ctx, organization, id.None)
 }
 
 // unchanged compares the fingerprint that a deletion requires with this moment.
@@ -95,11 +90,11 @@ func (tx *Tx) Changes(ctx context.Context, organization, after id.ID) ([]erasure
 
 // Unpurged fails unless the row is still there, deleted or not; see erasure.Tx.
 func (tx *Tx) Unpurged(ctx context.Context, organization, user id.ID) (home id.ID, err error) {
-	text, i := "SELECT id FROM organizations WHERE realm_id = $1 AND id = $2", organization
+	text, i := "SELECT id FROM organizations WHERE realm_id = $1 AND id = $2"+tx.suffix(tx.db.engine.lockInTurn), organization // sql: a clause of the engine
 	if user != id.None {
 		text, i = "SELECT home_id FROM users WHERE realm_id = $1 AND id = $2", user
 	}
-	err = scanOne(ctx, tx.q, text+tx.suffix(tx.db.engine.hold), []any{int64(tx.realm), int64(i)}, (*int64)(&home))
+	err = scanOne(ctx, tx.q, text+tx.suffix(tx.db.engine.lock), []any{int64(tx.realm), int64(i)}, (*int64)(&home))
 	if errors.Is(err, errNoRow) {
 		return home, erasure.ErrSubjectNotFound
 	}
@@ -116,26 +111,25 @@ func (tx *Tx) Hasten(ctx context.Context, d erasure.Deletion) error {
 // Revive takes the tombstone off; see erasure.Tx.
 func (tx *Tx) Revive(ctx context.Context, d erasure.Deletion, r erasure.Renames) error {
 	var err error
-	table := "organizations"
-	if d.Kind == id.User {
-		table = "users"
-		err = tx.reviveUser(ctx, d, r)
-	} else {
-		err = tx.reviveOrganization(ctx, d, r)
-	}
-	if err != nil {
-		return err
-	}
 	revived := micros(tx.now) // keys from before it are dead
 	if r.Keys {
 		revived = 0 // but for those that an earlier restore left dead
 	}
-	fate := ""
-	if d.Kind == id.Organization {
-		fate = ", users_fate = ''"
+	more, args := ", revived_at = CASE WHEN revived_at > $4 THEN revived_at ELSE $4 END", []any{micros(tx.now), int64(tx.realm), int64(d.Subject), revived}
+	switch d.Kind {
+	case id.User:
+		err = tx.reviveUser(ctx, d, r)
+	case id.Member:
+		err = tx.reviveMember(ctx, d, r)
+		more, args = "", args[:3] // no key hangs on a membership
+	default:
+		err = tx.reviveOrganization(ctx, d, r)
+		more += ", users_fate = ''"
 	}
-	n, err := affected(tx.q.exec(ctx, "UPDATE "+table+" SET deleted_at = 0, revived_at = CASE WHEN revived_at > $1 THEN revived_at ELSE $1 END, restored_at = $4"+fate+" WHERE realm_id = $2 AND id = $3 AND deleted_at <> 0",
-		[]any{revived, int64(tx.realm), int64(d.Subject), micros(tx.now)}))
+	if err != nil {
+		return err
+	}
+	n, err := affected(tx.q.exec(ctx, "UPDATE "+subjects[d.Kind]+" SET deleted_at = 0, restored_at = $1"+more+" WHERE realm_id = $2 AND id = $3 AND deleted_at <> 0", args)) // sql: a table and columns from above
 	if err != nil {
 		return tx.raced(err)
 	}
@@ -212,6 +206,42 @@ func (tx *Tx) reviveUser(ctx context.Context, d erasure.Deletion, r erasure.Rena
 		return err
 	}
 	return graves.Update(ctx, &u)
+}
+
+// reviveMember looks whether the seat is free. The organization and the user must be
+// there: they are restored first.
+func (tx *Tx) reviveMember(ctx context.Context, d erasure.Deletion, r erasure.Renames) error {
+	if _, err := tx.Organizations().Hold(ctx, d.Organization); err != nil {
+		return ended(err, directory.ErrOrganizationNotFound)
+	}
+	if _, err := tx.Users().Hold(ctx, d.User); err != nil {
+		return ended(err, directory.ErrUserNotFound)
+	}
+	graves := objects[directory.Member]{deadMembers, tx}
+	m, err := graves.Lock(ctx, d.Subject)
+	if err != nil {
+		return err
+	}
+	m.ExternalID = or(r.ExternalID, m.ExternalID)
+	if err := m.Check(); err != nil {
+		return err
+	}
+	seat := []name{
+		{"user", "user_id", d.User.String(), d.User.String()},
+		{"external_id", "state <> 'deleted' AND external_id", m.ExternalID, m.ExternalID},
+	}
+	if err := tx.conflicts(ctx, "members", "deleted_at = 0 AND organization_id = $2", int64(d.Organization), seat); err != nil {
+		return err
+	}
+	return graves.Update(ctx, &m)
+}
+
+// ended says of an owner that is gone that it has to be restored first.
+func ended(err, gone error) error {
+	if errors.Is(err, gone) {
+		return erasure.ErrOwnerGone
+	}
+	return err
 }
 
 func or(s, otherwise string) string {

@@ -23,7 +23,7 @@ var messages = &table[notify.Entry]{
 		return []any{num(&e.Organization), num(&e.User), num(&e.Home), (*string)(&e.Kind), (*string)(&e.Channel), &e.Recipient, &e.Sealed,
 			(*string)(&e.State), &e.Attempts, at(&e.RunAt), at(&e.Until), at(&e.SentAt), &e.Problem}
 	},
-	alive:  ownedOrFree("messages.organization_id") + " AND " + personOrNone("messages.user_id"), // sql: conditions on columns written right there
+	alive:  ownedOrFree("messages.organization_id") + " AND " + personOrNone("messages.user_id") + " AND " + unclaimed("messages"), // sql: conditions on columns written right there
 	sparse: []string{"user_id"},
 }
 

@@ -248,10 +248,7 @@ func (tx *Tx) advance(ctx context.Context, d *erasure.Deletion, limit int, done 
 // new cursor, or none when the edge is done. Ranges of the key instead of lists
 // of ids: nothing is walked twice, however many rows are gone already.
 func (tx *Tx) strip(ctx context.Context, d *erasure.Deletion, e erasure.Edge, limit int) (n int, cursor id.ID, err error) {
-	where := e.Owner + " = $1 AND " + e.Owner + " <> 0 AND id > $2" // some indexes leave 0 out
-	if e.Where != "" {
-		where += " AND " + e.Where
-	}
+	where := Owned(e) + " AND id > $2"
 	args := []any{int64(d.Subject), int64(d.Cursor)}
 	var last int64
 	err = scanOne(ctx, tx.q, "SELECT id FROM "+e.Table+" WHERE "+where+" ORDER BY id LIMIT 1 OFFSET $3", append(args, int64(limit-1)), &last)
@@ -304,6 +301,9 @@ const namesake = "(email_key <> '' AND " + sameIn + "x.email_key = users.email_k
 
 const sameIn = "EXISTS (SELECT 1 FROM users AS x WHERE x.realm_id = users.realm_id AND x.scope_id = 0 AND x.deleted_at = 0 AND x.state <> 'deleted' AND "
 
+// subjects are the tables whose rows are deleted by themselves, by their kind.
+var subjects = map[id.Kind]string{id.Organization: "organizations", id.User: "users", id.Member: "members"}
+
 // hasAlias names the tables whose rows may carry ids that their creators chose.
 var hasAlias = map[string]bool{"organizations": true, "users": true, "projects": true}
 
@@ -352,10 +352,7 @@ func (tx *Tx) redactLate(ctx context.Context, d *erasure.Deletion) error {
 		if e.Effect != erasure.Redact {
 			continue
 		}
-		where := e.Owner + " = $1 AND " + e.Owner + " <> 0 AND id >= $2 AND " + personal[e.Table] + " <> ''"
-		if e.Where != "" {
-			where += " AND " + e.Where
-		}
+		where := Owned(e) + " AND id >= $2 AND " + personal[e.Table] + " <> ''"
 		n, err := affected(tx.q.exec(ctx, effectOf(e)+" WHERE "+where, []any{int64(d.Subject), int64(since)}))
 		if err != nil {
 			return err
@@ -373,10 +370,12 @@ func (tx *Tx) bury(ctx context.Context, d *erasure.Deletion) error {
 	if err := tx.redactLate(ctx, d); err != nil {
 		return err
 	}
-	table := map[id.Kind]string{id.Organization: "organizations", id.User: "users"}[d.Kind]
+	table := subjects[d.Kind]
 	subject := []any{int64(d.Subject)}
-	if err := tx.buryRows(ctx, table, d.Kind, "id = $1", subject); err != nil {
-		return err
+	if hasAlias[table] {
+		if err := tx.buryRows(ctx, table, d.Kind, "id = $1", subject); err != nil {
+			return err
+		}
 	}
 	n, err := affected(tx.q.exec(ctx, "DELETE FROM "+table+" WHERE id = $1", subject))
 	switch {
@@ -384,7 +383,7 @@ func (tx *Tx) bury(ctx context.Context, d *erasure.Deletion) error {
 		return err
 	case n > 0:
 		d.Done[string(erasure.Remove)+" "+d.Kind.String()] += n
-	default: // a user whose home was purged first, which counted the row
+	case hasAlias[table]: // a user whose home was purged first, which counted the row
 		if _, err := tx.q.exec(ctx, `INSERT INTO tombstones (id, realm_id, kind, alias_hash, deleted_at) VALUES ($1, $2, $3, '', $4)
 			ON CONFLICT (id) DO NOTHING`, []any{int64(d.Subject), int64(tx.realm), int64(d.Kind), micros(tx.now)}); err != nil {
 			return err

@@ -141,7 +141,7 @@ func (tx *Tx) settle(ctx context.Context, d *erasure.Deletion) error {
 	var r realm.Realm
 	err := scanOne(ctx, tx.q, "SELECT settings FROM realms WHERE id = $1", []any{int64(tx.realm)}, &realmDocument{&r})
 	if set, ok := r.Defaults[o.Through]; ok {
-		d.Settle(o.Under(set), tx.now)
+		d.Settle(o.Under(set, d.Kind), tx.now)
 	}
 	return ignore(err, errNoRow)
 }

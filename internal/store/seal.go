@@ -97,7 +97,7 @@ func (tx *Tx) statement(ctx context.Context, d erasure.Deletion, r erasure.Recei
 		s.Counts = append(s.Counts, erasure.StatedCount{Effect: k[:i], Kind: k[i+1:], Rows: d.Done[k]})
 	}
 	held, err := tx.Holds().List(ctx, query.Query{Where: []query.Condition{query.Any(
-		query.All(query.Is("organization_id", d.Organization), query.Where("organization_id", query.Ne, id.None)), query.Is("user_id", d.Subject))}, Limit: query.MaxLimit})
+		query.All(query.Is("organization_id", d.Organization), query.Where("organization_id", query.Ne, id.None)), query.All(query.Is("user_id", personOf(&d)), query.Where("user_id", query.Ne, id.None)))}, Limit: query.MaxLimit})
 	for _, h := range held.Items {
 		s.Holds = append(s.Holds, erasure.StatedHold{Placed: stated(h.CreatedAt), Released: stated(h.ReleasedAt), Until: stated(h.Until)})
 	}

@@ -14,9 +14,10 @@ import (
 	"guildhall/internal/session"
 )
 
-// What belongs to a person is visible while the person and the organization are.
+// What belongs to a person is visible while the person and the organization are, and
+// the membership that it came of.
 func ofMember(table string) string {
-	return ownedOrFree(table+".organization_id") + " AND " + personOrNone(table+".user_id")
+	return ownedOrFree(table+".organization_id") + " AND " + personOrNone(table+".user_id") + " AND " + unclaimed(table)
 }
 
 var sessions = &table[session.Session]{
@@ -85,7 +86,7 @@ var authorizations = &table[oidc.Authorization]{
 		"handle_hash": requestParty.alive() + " AND authorizations.handle_hash",
 		"code_hash":   requestParty.alive() + " AND authorizations.code_hash",
 	},
-	alive: ofMember("authorizations"),
+	alive: ofMember("authorizations") + " AND " + noneBack("authorizations"),
 }
 
 var consents = &table[oidc.Consent]{
@@ -96,8 +97,9 @@ var consents = &table[oidc.Consent]{
 	bind: func(c *oidc.Consent) []any {
 		return []any{num(&c.Organization), num(&c.User), num(&c.Home), num(&c.Application), doc(&c.Scopes)}
 	},
-	alive: ofMember("consents"),
-	taken: map[string]error{"once": errRaced, "user_id": errRaced},
+	alive:    ofMember("consents"),
+	replaces: []string{"user_id", "organization_id", "application"},
+	taken:    map[string]error{"once": errRaced, "user_id": errRaced},
 }
 
 // Sessions, Grants, Accesses, SignOuts, Authorizations and Consents are objects like
@@ -163,14 +165,15 @@ func (f Finder) LiveGrant(ctx context.Context, realm, i id.ID, jti string) (g se
 }
 
 var liveClient = sync.OnceValue(func() string {
-	return "SELECT 1 FROM applications AS c WHERE NOT c.disabled AND c.realm_id = $1 AND c.id = $2 AND " + applicationParty.alive() +
+	return "SELECT 1 FROM applications AS c WHERE NOT c.disabled AND c.realm_id = $1 AND c.id = $2 AND " + applicationParty.issued("$4").alive() +
 		" AND NOT EXISTS (SELECT 1 FROM spent AS x WHERE x.realm_id = $1 AND x.hash = $3)"
 })
 
-// LiveClient fails unless an application of a realm is alive and its token not revoked.
-func (f Finder) LiveClient(ctx context.Context, realm, application id.ID, jti string) error {
+// LiveClient fails unless an application of a realm is alive, was so since its token was
+// issued, and the token is not revoked.
+func (f Finder) LiveClient(ctx context.Context, realm, application id.ID, jti string, issued time.Time) error {
 	var one int
-	return missing(f.one(ctx, liveClient(), []any{int64(realm), int64(application), jti}, []any{&one}), session.ErrAccessNotFound)
+	return missing(f.one(ctx, liveClient(), []any{int64(realm), int64(application), jti, micros(issued)}, []any{&one}), session.ErrAccessNotFound)
 }
 
 func missing(err, what error) error {
@@ -217,6 +220,9 @@ func (tx *Tx) Present(ctx context.Context, organization, user id.ID) (u director
 		return u, nil
 	}
 	m, err := tx.Members().Find(ctx, query.Is("organization_id", organization), query.Is("user_id", user))
+	if err == nil {
+		m, err = tx.Members().Hold(ctx, m.ID)
+	}
 	if err != nil || m.State != directory.MemberActive {
 		return u, absent(err)
 	}

@@ -35,6 +35,16 @@ func inFlight(table, column string) string {
 	return "(" + of + " = 0 OR EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = " + of + " AND o.deleted_at = 0 AND o.state = 'active' AND o.revived_at < " + table + ".created_at AND o.restored_at < " + table + ".created_at))"
 }
 
+// noneBack says that neither the organization, the user, its home nor the membership
+// was restored since a row was made: what was in flight then stays dead.
+func noneBack(table string) string {
+	return "(SELECT 1 FROM organizations AS o WHERE o.id = " + table + ".organization_id AND o.restored_at >= " + table + ".created_at) IS NULL" +
+		" AND (SELECT 1 FROM organizations AS o WHERE o.id = " + table + ".home_id AND o.restored_at >= " + table + ".created_at) IS NULL" +
+		" AND (SELECT 1 FROM users AS u WHERE u.id = " + table + ".user_id AND u.restored_at >= " + table + ".created_at) IS NULL" +
+		" AND (SELECT 1 FROM members AS m WHERE m.user_id = " + table + ".user_id AND m.organization_id = " + table + ".organization_id" +
+		" AND m.restored_at >= " + table + ".created_at LIMIT 1) IS NULL"
+}
+
 var challenges = &table[authn.Challenge]{
 	name: "challenges", kind: id.Challenge, missing: authn.ErrChallengeNotFound,
 	stamp: func(c *authn.Challenge) *directory.Stamp { return &c.Stamp },
@@ -45,7 +55,8 @@ var challenges = &table[authn.Challenge]{
 			at(&c.ExpiresAt), doc(&c.Data)}
 	},
 	alive: inFlight("challenges", "organization_id") + " AND " + inFlight("challenges", "home_id") + " AND (challenges.user_id = 0 OR EXISTS (" +
-		livingUser + "challenges.user_id AND u.revived_at < challenges.created_at AND u.restored_at < challenges.created_at))",
+		livingUser + "challenges.user_id AND u.revived_at < challenges.created_at AND u.restored_at < challenges.created_at))" +
+		" AND " + noneBack("challenges") + " AND " + unclaimed("challenges"),
 	sparse: []string{"target", "flow", "user_id"},
 }
 

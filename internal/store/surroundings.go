@@ -13,7 +13,7 @@ import (
 // surroundings counts what is kept and finds what a census needs besides counts.
 func (tx *Tx) surroundings(ctx context.Context, organization id.ID, users erasure.Users, c *erasure.Census) error {
 	of := []any{int64(organization)}
-	if err := scanOne(ctx, tx.q, "SELECT count(*) FROM members WHERE organization_id = $1 AND home_id <> organization_id", of, &c.Guests); err != nil {
+	if err := scanOne(ctx, tx.q, "SELECT count(*) FROM members WHERE organization_id = $1 AND home_id <> organization_id AND deleted_at = 0", of, &c.Guests); err != nil {
 		return err
 	}
 	if err := tx.strandedCount(ctx, organization, users, c); err != nil {

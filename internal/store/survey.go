@@ -20,11 +20,7 @@ func (tx *Tx) survey(ctx context.Context, d *erasure.Deletion, plan []erasure.Ed
 	if !ok {
 		parts := make([]string, len(plan))
 		for i, e := range plan {
-			parts[i] = "EXISTS (SELECT 1 FROM " + e.Table + " WHERE " + e.Owner + " = $1 AND " + e.Owner + " <> 0" // sql: the declared graph
-			if e.Where != "" {
-				parts[i] += " AND " + e.Where // sql: a condition of the declared graph
-			}
-			parts[i] += ")"
+			parts[i] = "EXISTS (SELECT 1 FROM " + e.Table + " WHERE " + Owned(e) + ")" // sql: the declared graph
 		}
 		text = "SELECT " + strings.Join(parts, ", ") // sql: from above
 		surveys.Store(key, text)

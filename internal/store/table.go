@@ -37,6 +37,9 @@ type table[T any] struct {
 	settle  func(context.Context, *Tx, *T) error // what else an update brings about, or nil
 	crowded bool                                 // many may hold a row at once: whoever locks it must get his turn
 	there   string                               // what an insert of many does about rows that are there already
+	// Columns that no two rows share: an insert takes the place of one that an ended
+	// membership has left there, which nobody sees.
+	replaces []string
 }
 
 // selections keeps what selected gives, by table.
@@ -319,6 +322,9 @@ func (o objects[T]) Insert(ctx context.Context, v *T) error {
 	if b.err != nil {
 		return b.err
 	}
+	if err := o.replace(ctx, names, values); err != nil {
+		return err
+	}
 	_, err := o.tx.q.exec(ctx, "INSERT INTO "+o.t.name+" ("+strings.Join(names, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", b.args)
 	if err != nil {
 		return o.refused(err)
@@ -329,6 +335,22 @@ func (o objects[T]) Insert(ctx context.Context, v *T) error {
 		return o.tx.reserve(ctx, o.t.alias(v))
 	}
 	return nil
+}
+
+// replace removes what an ended membership has left in the place of a row to be.
+func (o objects[T]) replace(ctx context.Context, names []string, values []any) error {
+	if o.t.replaces == nil {
+		return nil
+	}
+	b := o.inRealm()
+	for i, name := range names {
+		if slices.Contains(o.t.replaces, name) {
+			b.write(" AND " + name + " = " + b.value(name, values[i]))
+		}
+	}
+	b.write(" AND NOT (" + unclaimed(o.t.name) + ")")
+	_, err := o.tx.q.exec(ctx, "DELETE FROM "+o.t.name+b.text(), b.args)
+	return err
 }
 
 func orNow(t, now time.Time) time.Time {

@@ -135,7 +135,7 @@ var members = &table[directory.Member]{
 	bind: func(m *directory.Member) []any {
 		return []any{num(&m.Organization), num(&m.User), num(&m.Home), (*string)(&m.State), &m.ExternalID, &memberDocument{m}, doc(&m.Public), doc(&m.Private)}
 	},
-	alive: ownedBy("members.organization_id") + " AND " + person("members.user_id"),
+	alive: "members.deleted_at = 0 AND " + ownedBy("members.organization_id") + " AND " + person("members.user_id"),
 	fields: map[string]string{
 		"user.email_key": ofPerson("members", "email_key"), "user.name_key": ofPerson("members", "name_key"),
 		"user.name": ofPerson("members", "name"), "user.phone": ofPerson("members", "phone"), "user.state": ofPerson("members", "state"),
@@ -176,7 +176,8 @@ var roleAssignments = &table[directory.RoleAssignment]{
 	bind: func(a *directory.RoleAssignment) []any {
 		return []any{num(&a.Organization), num(&a.Member), num(&a.User), num(&a.Home), num(&a.Role), &a.Source}
 	},
-	alive: ownedOrFree("role_assignments.organization_id") + " AND " + person("role_assignments.user_id"),
+	alive: ownedOrFree("role_assignments.organization_id") + " AND " + person("role_assignments.user_id") +
+		" AND (role_assignments.member_id = 0 OR (SELECT m.deleted_at FROM members AS m WHERE m.id = role_assignments.member_id) = 0)",
 	taken: map[string]error{"user_id": errRaced, "once": errRaced},
 }
 
@@ -282,7 +283,9 @@ var userGrants = &table[project.UserGrant]{
 		return []any{num(&g.Organization), num(&g.User), num(&g.Home), num(&g.Project), num(&g.ProjectOrganization), num(&g.Grant), doc(&g.Roles), &g.Active}
 	},
 	sparse: []string{"grant_id"},
-	alive:  ownedBy("user_grants.organization_id") + " AND " + ownedBy("user_grants.project_organization_id") + " AND " + person("user_grants.user_id"),
+	alive: ownedBy("user_grants.organization_id") + " AND " + ownedBy("user_grants.project_organization_id") + " AND " + person("user_grants.user_id") +
+		" AND " + unclaimed("user_grants"),
+	replaces: []string{"user_id", "project_id", "grant_id"},
 	fields: map[string]string{
 		"user.email_key": ofPerson("user_grants", "email_key"), "user.name_key": ofPerson("user_grants", "name_key"),
 		"user.username_key": ofPerson("user_grants", "username_key"), "user.given_name": ofPerson("user_grants", "given_name"),
@@ -301,7 +304,9 @@ var administrators = &table[project.Administrator]{
 		return []any{num(&a.Organization), num(&a.Granted), num(&a.User), num(&a.Home), (*string)(&a.Scope), num(&a.Object), doc(&a.Roles)}
 	},
 	sparse: []string{"granted_id"},
-	alive:  ownedOrFree("administrators.organization_id") + " AND " + ownedOrFree("administrators.granted_id") + " AND " + person("administrators.user_id"),
+	alive: ownedOrFree("administrators.organization_id") + " AND " + ownedOrFree("administrators.granted_id") + " AND " + person("administrators.user_id") +
+		" AND " + unclaimed("administrators"),
+	replaces: []string{"user_id", "scope", "object_id"},
 	fields: map[string]string{
 		"user.email_key": ofPerson("administrators", "email_key"), "user.name_key": ofPerson("administrators", "name_key"),
 		"user.username_key": ofPerson("administrators", "username_key"), "user.given_name": ofPerson("administrators", "given_name"),
@@ -349,10 +354,10 @@ var integratedAccounts = &table[credential.IntegratedAccount]{
 var deletions = &table[erasure.Deletion]{
 	name: "deletions", kind: id.Deletion, missing: erasure.ErrDeletionNotFound,
 	stamp: func(d *erasure.Deletion) *directory.Stamp { return &d.Stamp },
-	columns: []string{"kind", "subject_id", "organization_id", "users", "state", "grace_until", "requested_by", "reason",
+	columns: []string{"kind", "subject_id", "organization_id", "user_id", "users", "state", "grace_until", "requested_by", "reason",
 		"step", "position", "done", "paused", "fingerprint", "started_at", "purged_at", "bulk_id"},
 	bind: func(d *erasure.Deletion) []any {
-		return []any{&kindOf{&d.Kind}, num(&d.Subject), num(&d.Organization), (*string)(&d.Users), (*string)(&d.State), at(&d.GraceUntil),
+		return []any{&kindOf{&d.Kind}, num(&d.Subject), num(&d.Organization), num(&d.User), (*string)(&d.Users), (*string)(&d.State), at(&d.GraceUntil),
 			&d.RequestedBy, &d.Reason, &d.Step, num(&d.Cursor), doc(&d.Done), &d.Paused, &d.Fingerprint, at(&d.StartedAt), at(&d.PurgedAt), num(&d.Bulk)}
 	},
 }
@@ -411,6 +416,7 @@ var everyKeyset = func() *table[vault.Keyset] {
 var (
 	deadOrganizations = dead(organizations)
 	deadUsers         = dead(users)
+	deadMembers       = dead(members)
 )
 
 func dead[T any](t *table[T]) *table[T] {

@@ -197,6 +197,9 @@ func (tx *Tx) Condemn(ctx context.Context, d *erasure.Deletion) error {
 	case err != nil:
 	case d.Kind == id.Organization:
 		err = tx.condemnOrganization(ctx, d)
+	case d.Kind == id.Member:
+		err = tx.mark(ctx, "UPDATE members SET deleted_at = $1, version = version + 1 WHERE realm_id = $2 AND id = $3 AND deleted_at = 0",
+			directory.ErrMemberNotFound, micros(tx.now), int64(tx.realm), int64(d.Subject))
 	case d.Kind == id.User:
 		err = tx.mark(ctx, "UPDATE users SET deleted_at = $1, version = version + 1 WHERE realm_id = $2 AND id = $3 AND deleted_at = 0",
 			directory.ErrUserNotFound, micros(tx.now), int64(tx.realm), int64(d.Subject))
@@ -231,8 +234,11 @@ func (tx *Tx) enqueue(ctx context.Context, kind string, i id.ID, run time.Time) 
 // written by whoever knows what it was.
 func (tx *Tx) announce(ctx context.Context, d *erasure.Deletion) error {
 	data := map[string]any{"deletion": d.ID.String()}
-	if d.Kind == id.Organization {
+	switch d.Kind {
+	case id.Organization:
 		data["users"] = string(d.Users)
+	case id.Member:
+		data["user"] = d.User.String()
 	}
 	if !d.GraceUntil.IsZero() {
 		data["grace_until"] = d.GraceUntil.UTC().Format(time.RFC3339)

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// newTokenID begins with the time: iat has only seconds, within which an owner
-// may be deleted and restored.
-func newTokenID(now time.Time) string {
+// NewID makes the jti of a token. It begins with the time: iat has only seconds,
+// within which an owner may be deleted and restored.
+func NewID(now time.Time) string {
 	b := binary.BigEndian.AppendUint64(nil, uint64(now.UnixMicro()))
 	b = append(b, make([]byte, 16)...)
 	rand.Read(b[8:]) // never fails (crypto/rand)

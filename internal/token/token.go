@@ -50,7 +50,7 @@ var errLife = fault.New(fault.Internal, "token_life", "", "a token may live 31 d
 // It sets iat, exp and jti; all other claims are the caller's.
 func (s *Service) Issue(ctx context.Context, realm id.ID, claims map[string]any, life time.Duration) (string, error) {
 	now := s.Now()
-	full := map[string]any{"iat": now.Unix(), "exp": now.Add(life).Unix(), "jti": newTokenID(now)}
+	full := map[string]any{"iat": now.Unix(), "exp": now.Add(life).Unix(), "jti": NewID(now)}
 	for k, v := range claims {
 		full[k] = v
 	}

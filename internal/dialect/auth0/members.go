@@ -5,6 +5,7 @@ import (
 
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
+	"guildhall/internal/erasure"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
 )
@@ -110,7 +111,7 @@ func (a *API) addMembers(c edge.Call) (edge.Reply, error) {
 // removeMembers ends memberships; users who have none are passed over.
 func (a *API) removeMembers(c edge.Call) (edge.Reply, error) {
 	return a.eachMember(c, false, func(organization, user id.ID) error {
-		err := a.Directory.RemoveMember(c.Context(), c.Actor, organization, user)
+		err := a.Directory.RemoveMember(c.Context(), c.Actor, organization, user, erasure.Options{Through: a.Name()})
 		if errors.Is(err, directory.ErrMemberNotFound) {
 			return nil
 		}

@@ -27,13 +27,14 @@ const (
 	longestReason = 500 // characters
 )
 
-// A deletion as this wire shows it: the ending of an organization or a user.
+// A deletion as this wire shows it: the ending of an organization, a user or a membership.
 type deletion struct {
 	Stamp
 	State        string     `json:"state" enum:"grace,held,queued,purging,purged,restored" doc:"What has ended is gone from the first moment; purged means that its last trace is removed, held that a legal hold keeps it from that."`
-	Kind         string     `json:"kind" enum:"organization,user" doc:"What ended."`
-	Organization *string    `json:"organization" doc:"The organization that ended, or that owned the user who did."`
-	User         *string    `json:"user" doc:"The user who ended."`
+	Kind         string     `json:"kind" enum:"organization,user,member" doc:"What ended."`
+	Organization *string    `json:"organization" doc:"The organization that ended, that owned the user who did, or that somebody is no longer a member of."`
+	User         *string    `json:"user" doc:"The user who ended, or whose membership did."`
+	Member       *string    `json:"member" doc:"The membership that ended."`
 	Users        string     `json:"users" enum:"erase,detach" doc:"What becomes of the users that the organization owned."`
 	GraceUntil   *moment    `json:"grace_until" nullable:"true" doc:"Nothing is removed before this time."`
 	RequestedBy  string     `json:"requested_by" doc:"The id of the key or user, or the name of another client."`
@@ -68,8 +69,8 @@ type newDeletion struct {
 	Confirm string `json:"confirm,omitempty" maxLength:"255" doc:"The name of the organization, typed by a person: nothing is deleted unless it is the very same."`
 }
 
-// A newUserDeletion asks for the end of a user.
-type newUserDeletion struct {
+// A newPersonDeletion asks for the end of a user or of a membership.
+type newPersonDeletion struct {
 	Grace  string `json:"grace,omitempty" maxLength:"32" doc:"How long nothing is removed yet, such as 168h, which is the default unless the realm has another, 90m or 0s; at most 8760h."`
 	Reason string `json:"reason,omitempty" maxLength:"500" doc:"Why, for the record."`
 }
@@ -78,7 +79,7 @@ type newUserDeletion struct {
 type restoration struct {
 	Name       string `json:"name,omitempty" maxLength:"255" doc:"Another name for the organization."`
 	Slug       string `json:"slug,omitempty" maxLength:"128" doc:"Another slug for the organization."`
-	ExternalID string `json:"external_id,omitempty" maxLength:"255" doc:"Another external id."`
+	ExternalID string `json:"external_id,omitempty" maxLength:"255" doc:"Another external id: of the organization, the user or the membership."`
 	Email      string `json:"email,omitempty" maxLength:"254" doc:"Another e-mail address for the user."`
 	Username   string `json:"username,omitempty" maxLength:"254" doc:"Another user name for the user."`
 	Keys       bool   `json:"keys,omitempty" doc:"Bring back keys and client secrets as well. Whoever was signed in has to sign in again in any case."`
@@ -100,8 +101,11 @@ func showDeletion(c edge.Call, d erasure.Deletion) deletion {
 		Fingerprint: textOrNull(d.Fingerprint), Paused: d.Paused,
 		Progress: progressOf(d.Done), StartedAt: momentOrNull(d.StartedAt), PurgedAt: momentOrNull(d.PurgedAt),
 	}
-	if d.Kind == id.User {
+	switch d.Kind {
+	case id.User:
 		shown.User = spellOrNull(realm, id.User, d.Subject)
+	case id.Member:
+		shown.User, shown.Member = spellOrNull(realm, id.User, d.User), spellOrNull(realm, id.Member, d.Subject)
 	}
 	return shown
 }
@@ -168,7 +172,7 @@ func (a *API) deletionOperations() []operation {
 			summary: "List deletions",
 			handling: lists(listing{filters: []filter{
 				among("state", "state", "Only those in this state.", "grace", "held", "queued", "purging", "purged", "restored"),
-				referring("organization", "organization_id", "Only that of this organization, and those of users it owned.", id.Organization),
+				referring("organization", "organization_id", "Only that of this organization, and those of users it owned and of memberships in it.", id.Organization),
 				referring("bulk_deletion", "bulk_id", "Only those that are part of this bulk deletion.", id.BulkDeletion),
 			}}, func(c edge.Call, q query.Query) (query.Page[erasure.Deletion], error) {
 				return a.Erasure.Deletions(c.Context(), c.Actor, q)
@@ -339,13 +343,28 @@ func (a *API) deleteUser(c edge.Call) (deletion, error) {
 	return a.endUser(c, i, erasure.Options{Users: erasure.Erase, ChoseGrace: true, Reason: reason})
 }
 
-func (a *API) requestUserDeletion(c edge.Call, in newUserDeletion) (deletion, error) {
+func (a *API) requestUserDeletion(c edge.Call, in newPersonDeletion) (deletion, error) {
 	i := userOf(c)
 	grace, chosen, err := bodyGrace(in.Grace)
 	if err != nil {
 		return deletion{}, err
 	}
 	return a.endUser(c, i, erasure.Options{Users: erasure.Erase, Grace: grace, ChoseGrace: chosen, Through: a.Name(), Reason: in.Reason})
+}
+
+func (a *API) requestMemberDeletion(c edge.Call, in newPersonDeletion) (deletion, error) {
+	grace, chosen, err := bodyGrace(in.Grace)
+	if err != nil {
+		return deletion{}, err
+	}
+	organization, i, err := a.inMembership(c, id.Member)
+	if err != nil {
+		return deletion{}, err
+	}
+	d, err := atVersion(c, erasure.Options{Grace: grace, ChoseGrace: chosen, Through: a.Name(), Reason: in.Reason}, func(opts erasure.Options) (directory.MemberDeletion, error) {
+		return a.Directory.DeleteMember(c.Context(), c.Actor, organization, i, opts)
+	})
+	return showDeletion(c, d.Deletion), err
 }
 
 func (a *API) endUser(c edge.Call, i id.ID, opts erasure.Options) (deletion, error) {

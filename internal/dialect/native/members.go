@@ -8,6 +8,7 @@ import (
 	"guildhall/internal/access"
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
+	"guildhall/internal/erasure"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
 )
@@ -100,8 +101,21 @@ func (a *API) memberOperations() []operation {
 		},
 		{
 			name: "members.remove", method: http.MethodDelete, path: path + "/{member}", permission: access.MemberDelete,
-			summary: "Take a member out of an organization", notes: "The membership ends with its roles; the user stays.",
+			summary:  "Take a member out of an organization",
+			notes:    "The membership ends at once, with its roles and sessions there; the user stays. It cannot be undone, unless the realm has set a grace for it.",
 			handling: does(a.removeMember),
+		},
+		{
+			name: "members.preview_deletion", method: http.MethodGet, path: path + "/{member}/deletion/preview", permission: access.MemberDelete,
+			summary: "Preview the end of a membership", notes: "What it would do if it were asked for now. Nothing changes.",
+			handling: gives(a.previewMember),
+		},
+		{
+			name: "members.request_deletion", method: http.MethodPost, path: path + "/{member}/deletion", permission: access.MemberDelete,
+			status: http.StatusAccepted, versioned: true, summary: "Take a member out of an organization, to be restored within a grace",
+			notes: "Like DELETE, except that nothing is removed before the grace has ended, and that until then it can be undone: with the same id and roles, and " +
+				"nobody signed in. The user can become a member anew at once; as long as that is so, this one cannot be restored.",
+			handling: takes(a.requestMemberDeletion),
 		},
 	}, a.memberRoleOperations()...)
 }
@@ -199,5 +213,5 @@ func (a *API) removeMember(c edge.Call) error {
 	if err != nil {
 		return err
 	}
-	return a.Directory.RemoveMember(c.Context(), c.Actor, organization, i)
+	return a.Directory.RemoveMember(c.Context(), c.Actor, organization, i, erasure.Options{Through: a.Name()})
 }

@@ -13,6 +13,7 @@ import (
 	"guildhall/internal/erasure"
 	"guildhall/internal/fault"
 	"guildhall/internal/guard"
+	"guildhall/internal/id"
 	"guildhall/internal/notify"
 )
 
@@ -42,7 +43,7 @@ type change struct {
 
 // A conflict is a name that somebody else has taken.
 type conflict struct {
-	Field string `json:"field" doc:"The field of the restore that gives another one."`
+	Field string `json:"field" doc:"The field of the restore that gives another one; user, of a membership: the user is a member again, and that one has to end first."`
 	Value string `json:"value"`
 }
 
@@ -137,6 +138,9 @@ func (a *API) Failure(f *fault.Error, c edge.Call) edge.Reply {
 		}
 	case []erasure.Conflict:
 		for _, d := range detail {
+			if n, err := strconv.ParseInt(d.Value, 10, 64); d.Field == "user" && err == nil {
+				d.Value = spell(c.Actor.Realm, id.User, id.ID(n))
+			}
 			p.Conflicts = append(p.Conflicts, conflict(d))
 		}
 	case []notify.Flaw:

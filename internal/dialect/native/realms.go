@@ -3,6 +3,7 @@ package native
 import (
 	"net/http"
 	"slices"
+	"time"
 
 	"guildhall/internal/access"
 	"guildhall/internal/credential"
@@ -27,8 +28,9 @@ type realmShown struct {
 
 // A deletionDefault is what a realm sets for deletions that come through one API.
 type deletionDefault struct {
-	Users *string `json:"users,omitempty" enum:"erase,detach" doc:"What becomes of the users that a deleted organization owned; as the API has it unless given."`
-	Grace *string `json:"grace,omitempty" maxLength:"32" doc:"How long nothing is removed yet, such as 168h or 0s; as the API has it unless given: 0s, and 168h for this one."`
+	Users   *string `json:"users,omitempty" enum:"erase,detach" doc:"What becomes of the users that a deleted organization owned; as the API has it unless given."`
+	Grace   *string `json:"grace,omitempty" maxLength:"32" doc:"How long nothing is removed yet, such as 168h or 0s; as the API has it unless given: 0s, and 168h for this one."`
+	Members *string `json:"members_grace,omitempty" maxLength:"32" doc:"How long nothing is removed yet of a membership that ends, such as 168h; 0s unless given."`
 }
 
 func showDefaults(set map[string]erasure.Default) map[string]deletionDefault {
@@ -40,6 +42,9 @@ func showDefaults(set map[string]erasure.Default) map[string]deletionDefault {
 		}
 		if d.Grace != nil {
 			of.Grace = textOrNull(d.Grace.String())
+		}
+		if d.Members != nil {
+			of.Members = textOrNull(d.Members.String())
 		}
 		shown[api] = of
 	}
@@ -72,12 +77,19 @@ func (g realmChange) apply(r *realm.Realm) error {
 		if u := set.value.Users; u != nil {
 			d.Users = erasure.Users(*u)
 		}
-		if g := set.value.Grace; g != nil {
-			t, ok := grace(*g)
-			if !ok {
-				return errBody.On("deletion_defaults." + api + ".grace").Saying(graceRule)
+		for _, g := range []struct {
+			name  string
+			given *string
+			into  **time.Duration
+		}{{"grace", set.value.Grace, &d.Grace}, {"members_grace", set.value.Members, &d.Members}} {
+			if g.given == nil {
+				continue
 			}
-			d.Grace = &t
+			t, ok := grace(*g.given)
+			if !ok {
+				return errBody.On("deletion_defaults." + api + "." + g.name).Saying(graceRule)
+			}
+			*g.into = &t
 		}
 		if r.Defaults == nil {
 			r.Defaults = map[string]erasure.Default{}

@@ -163,6 +163,11 @@ func (a *API) userOperations() []operation {
 			handling: gives(a.deleteUser),
 		},
 		{
+			name: "users.preview_deletion", method: http.MethodGet, path: "/users/{user}/deletion/preview", permission: access.UserDelete,
+			summary: "Preview the deletion of a user", notes: "What it would do if it were asked for now. Nothing changes.",
+			handling: gives(a.previewUser),
+		},
+		{
 			name: "users.request_deletion", method: http.MethodPost, path: "/users/{user}/deletion", permission: access.UserDelete,
 			status: http.StatusAccepted, versioned: true, summary: "Delete a user, to be restored within a grace",
 			notes:    "Like DELETE, except that nothing is removed before the grace has ended, and that until then the deletion can be undone.",

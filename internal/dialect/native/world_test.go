@@ -100,7 +100,7 @@ var bodies = map[string]string{
 	"organizations.create": `{"name":"x"}`, "organizations.update": `{"name":"x"}`, "organizations.request_deletion": `{}`,
 	"realms.update": `{"name":"x"}`, "realms.create": `{"name":"x"}`, "realms.create_key": `{"name":"x","permissions":["*"]}`,
 	"users.create": `{"email":"x@example.com","organization":"{organization}"}`, "users.update": `{"name":"x"}`, "users.set_password": `{"password":"x"}`,
-	"users.request_deletion": `{}`, "bulk_deletions.request": `{"fingerprint":"x"}`, "deletions.restore": `{}`, "holds.place": `{"organization":"{organization}","reason":"x"}`,
+	"users.request_deletion": `{}`, "members.request_deletion": `{"grace":"1h"}`, "bulk_deletions.request": `{"fingerprint":"x"}`, "deletions.restore": `{}`, "holds.place": `{"organization":"{organization}","reason":"x"}`,
 	"sessions.revoke_all": `{"user":"{user}"}`, "me.revoke_sessions": `{}`,
 	"templates.set": `{"subject":"s","text":"t"}`, "templates.preview": `{}`, "templates.test": `{"to":"ada@example.com"}`,
 	"organization_templates.set": `{"subject":"s","text":"t"}`, "organization_templates.preview": `{}`, "organization_templates.test": `{"to":"ada@example.com"}`,

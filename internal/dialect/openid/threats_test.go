@@ -252,7 +252,7 @@ func TestT_C01_C05_G08_G12_WhoIsGoneGetsNothingByAnyGrant(t *testing.T) {
 			good(t, err)
 		},
 		"member removed": func(t *testing.T, w *world) {
-			good(t, w.Directory.RemoveMember(t.Context(), w.System, w.a.ID, w.ada.ID))
+			good(t, w.Directory.RemoveMember(t.Context(), w.System, w.a.ID, w.ada.ID, erasure.Options{}))
 		},
 		"user locked": func(t *testing.T, w *world) {
 			_, err := w.Directory.UpdateUser(t.Context(), w.System, w.ada.ID, func(u *directory.User) error { u.State = directory.UserLocked; return nil })

@@ -6,6 +6,7 @@ import (
 
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
+	"guildhall/internal/erasure"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
@@ -122,7 +123,7 @@ func (a *API) removeTenantUsers(c edge.Call) (edge.Reply, error) {
 		}
 	}
 	for _, u := range users {
-		if err := a.Directory.RemoveMember(c.Context(), c.Actor, i, u); err != nil {
+		if err := a.Directory.RemoveMember(c.Context(), c.Actor, i, u, erasure.Options{Through: a.Name()}); err != nil {
 			return edge.Reply{}, err
 		}
 	}

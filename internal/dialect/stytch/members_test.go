@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"guildhall/internal/directory"
+	"guildhall/internal/erasure"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
 )
@@ -103,7 +104,7 @@ func TestWhoWasTakenOutElsewhereCanBeAddedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Directory.RemoveMember(t.Context(), c.System, m.Member.Organization, m.User); err != nil {
+	if err := c.Directory.RemoveMember(t.Context(), c.System, m.Member.Organization, m.User, erasure.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	c.do(t, "GET", organizationPathOf(org)+"/member?member_id="+ada, "").want(t, 404, "member_not_found")

@@ -176,7 +176,7 @@ func (a *API) deleteUser(c call) (edge.Reply, error) {
 	}
 	t := ties[p.ID]
 	if !whole {
-		if err := a.Directory.RemoveMember(c.ctx(), c.by, from, p.ID); err != nil {
+		if err := a.Directory.RemoveMember(c.ctx(), c.by, from, p.ID, erasure.Options{Through: a.Name()}); err != nil {
 			return edge.Reply{}, err
 		}
 		t.leave(from)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"guildhall/internal/directory"
+	"guildhall/internal/erasure"
 	"guildhall/internal/event"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
@@ -167,14 +168,18 @@ func membership(t *testing.T, w *World) {
 	for range 15 {
 		errs := together(4, func(n int) error {
 			if n == 0 {
-				return w.Directory.RemoveMember(ctx, w.System, f.organization.ID, f.user.ID)
+				return w.Directory.RemoveMember(ctx, w.System, f.organization.ID, f.user.ID, erasure.Options{})
 			}
 			return w.Directory.AssignRoles(ctx, w.System, f.organization.ID, f.user.ID, []id.ID{f.role.ID})
 		})
 		winners(t, errs, directory.ErrMemberNotFound)
-		if n := w.Count(t, "role_assignments", "user_id = $1", int64(f.user.ID)); n != 0 {
-			t.Fatalf("%d assignments outlived the membership", n)
-		}
+		w.View(t, func(tx Tx) error {
+			n, err := tx.RoleAssignments().Count(ctx, query.Is("user_id", f.user.ID))
+			if n != 0 {
+				t.Fatalf("%d assignments outlived the membership", n)
+			}
+			return err
+		})
 		if _, err := w.Directory.AddMember(ctx, w.System, directory.Member{Organization: f.organization.ID, User: f.user.ID}, nil); err != nil {
 			t.Fatal(err)
 		}

@@ -61,6 +61,9 @@ func (k kind[T]) owned(t *testing.T, w *World, e erasure.Edge, fate erasure.User
 		if o, ok := any(&v).(*directory.Organization); ok {
 			o.Protected = false
 		}
+		if e.Of == id.Member {
+			ofMember(reflect.ValueOf(&v).Elem(), f, e)
+		}
 		return v
 	}
 	put := k.insert(t, w, f, 1, 1)[0]
@@ -69,10 +72,17 @@ func (k kind[T]) owned(t *testing.T, w *World, e erasure.Edge, fate erasure.User
 	if err := w.Raw.QueryRow("SELECT "+e.Owner+" FROM "+e.Table+" WHERE id = $1", int64(i)).Scan((*int64)(&owner)); err != nil || owner == id.None {
 		t.Fatalf("the sample names no owner in %s (%v)", e.Owner, err)
 	}
-	if e.Of == id.Organization {
+	switch e.Of {
+	case id.Organization:
 		w.Delete(t, owner, fate)
-	} else if _, err := w.Directory.DeleteUser(ctx, w.System, owner, erasure.Options{Users: fate}); err != nil {
-		t.Fatal(err)
+	case id.Member:
+		if _, err := w.Directory.DeleteMember(ctx, w.System, f.organization.ID, f.member.ID, erasure.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		if _, err := w.Directory.DeleteUser(ctx, w.System, owner, erasure.Options{Users: fate}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	dead := e.Effect == erasure.Remove
 	k.reachable(t, w, i, !dead)
@@ -80,6 +90,15 @@ func (k kind[T]) owned(t *testing.T, w *World, e erasure.Edge, fate erasure.User
 	k.reachable(t, w, i, !dead)
 	if n := w.Count(t, e.Table, "id = $1", int64(i)); (n == 0) != dead {
 		t.Errorf("after the purge %d rows are left", n)
+	}
+}
+
+// ofMember makes a sample one of what the fixture's member has in its organization.
+func ofMember(set reflect.Value, f fixture, e erasure.Edge) {
+	set.FieldByName("Organization").SetInt(int64(f.organization.ID))
+	if e.Owner == "subject_id" {
+		set.FieldByName("Kind").Set(reflect.ValueOf(id.Member))
+		set.FieldByName("Subject").SetInt(int64(f.member.ID))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"guildhall/internal/erasure"
+	"guildhall/internal/id"
 )
 
 // Scan looks through the whole database after all purges ended: whatever the
@@ -16,8 +17,9 @@ func (w *World) Scan(t TB) (rows int) {
 		{"jobs are left", "jobs", "kind <> 'webhook' OR NOT EXISTS (SELECT 1 FROM webhooks AS x WHERE x.id = jobs.id)"},
 		{"deleted organizations are left", "organizations", "deleted_at <> 0"},
 		{"deleted users are left", "users", "deleted_at <> 0"},
+		{"deleted members are left", "members", "deleted_at <> 0"},
 		{"deletions did not end", "deletions", "state <> 'purged' AND state <> 'restored'"},
-		{"purged deletions have no tombstone", "deletions", "state = 'purged' AND NOT EXISTS (SELECT 1 FROM tombstones AS x WHERE x.id = deletions.subject_id)"},
+		{"purged deletions have no tombstone", "deletions", "state = 'purged' AND kind <> " + fmt.Sprint(int(id.Member)) + " AND NOT EXISTS (SELECT 1 FROM tombstones AS x WHERE x.id = deletions.subject_id)"},
 	} {
 		if n := w.Count(t, leftover.table, leftover.where); n > 0 {
 			t.Errorf("%s: %d", leftover.what, n)

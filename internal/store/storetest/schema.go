@@ -9,6 +9,7 @@ import (
 
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
+	"guildhall/internal/store"
 )
 
 // A column is one column of the real schema.
@@ -145,10 +146,7 @@ func purgeByIndex(t *testing.T, w *World) {
 		return // PostgreSQL's plans follow what it has seen; the indexes are the same
 	}
 	for _, e := range erasure.Graph {
-		where := e.Owner + " = $1 AND " + e.Owner + " <> 0 AND id > $2"
-		if e.Where != "" {
-			where += " AND " + e.Where
-		}
+		where := store.Owned(e) + " AND id > $2"
 		w.searched(t, "SELECT id FROM "+e.Table+" WHERE "+where+" ORDER BY id LIMIT 1 OFFSET 100", e.Of == id.Organization)
 		w.searched(t, "DELETE FROM "+e.Table+" WHERE "+where+" AND id <= 5", true)
 	}

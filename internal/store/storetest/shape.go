@@ -60,14 +60,42 @@ func (s shape) contradictions(graph []erasure.Edge) (found []string) {
 			add("%s references another table and no index over all rows begins with it", f.from)
 		}
 	}
-	for _, of := range []id.Kind{id.Organization, id.User} {
+	for _, of := range []id.Kind{id.Organization, id.User, id.Member} {
 		for _, fate := range []erasure.Users{erasure.Erase, erasure.Detach} {
 			s.walk(plan(graph, of, fate), fmt.Sprintf("%s, %s: ", of, fate), add)
 			s.complete(graph, of, fate, add)
 		}
 	}
+	s.memberships(graph, add)
 	slices.Sort(found)
 	return slices.Compact(found)
+}
+
+// personal lists tables whose rows are a user's and of an organization, and that no
+// membership takes along, each with the reason.
+var personal = map[string]string{
+	"api_keys": "the organization is the home of the user", "credentials": "the organization is the home of the user", "entries": "the organization is the home of the user",
+	"identities": "how a person is recognized belongs to the person", "members": "the membership itself",
+}
+
+// memberships fails where the end of a membership leaves something alone that its user
+// has in the organization.
+func (s shape) memberships(graph []erasure.Edge, add func(string, ...any)) {
+	has := func(table, owner string, of id.Kind) bool {
+		return slices.ContainsFunc(graph, func(e erasure.Edge) bool {
+			return e.Table == table && e.Owner == owner && e.Of == of && e.Effect == erasure.Remove
+		})
+	}
+	for _, c := range s.columns {
+		_, excused := personal[c.table]
+		switch {
+		case excused || store.Remembers(c.table):
+		case c.name == "member_id" && !has(c.table, c.name, id.Member):
+			add("%s names a membership, and the graph does not know it", c)
+		case c.name == "organization_id" && has(c.table, "user_id", id.User) && !has(c.table, "user_id", id.Member) && !has(c.table, "member_id", id.Member):
+			add("%s holds what a user has in an organization, and no membership takes it along", c.table)
+		}
+	}
 }
 
 // needed are the columns that the statement of an edge names.
@@ -97,7 +125,7 @@ func (s shape) reaches(graph []erasure.Edge, c column, add func(string, ...any))
 	_, plain := ours[c.name]
 	reason, excused := outside[c.String()]
 	edges := slices.DeleteFunc(slices.Clone(graph), func(e erasure.Edge) bool { return e.Table != c.table })
-	direct := slices.ContainsFunc(edges, func(e erasure.Edge) bool { return e.Owner == c.name })
+	direct := slices.ContainsFunc(edges, func(e erasure.Edge) bool { return e.Owner == c.name && e.Of != id.Member })
 	switch {
 	case to == "" && !plain && strings.HasSuffix(c.name, "_id"):
 		add("%s looks like a reference, and nobody knows to what", c)
@@ -145,7 +173,7 @@ func (s shape) walk(plan []erasure.Edge, when string, add func(string, ...any)) 
 // complete fails where a fate of the users leaves rows alone that the graph knows,
 // or something that is told about people.
 func (s shape) complete(graph []erasure.Edge, of id.Kind, fate erasure.Users, add func(string, ...any)) {
-	conditions, redacted := map[column][]string{}, map[string]bool{}
+	conditions, redacted := map[column][]string{}, map[column]bool{}
 	for _, e := range graph {
 		if e.Of != of {
 			continue
@@ -154,7 +182,7 @@ func (s shape) complete(graph []erasure.Edge, of id.Kind, fate erasure.Users, ad
 		list := conditions[owner]
 		if e.When == "" || e.When == fate {
 			list = append(list, e.Where)
-			redacted[e.Table] = redacted[e.Table] || e.Effect == erasure.Redact
+			redacted[owner] = redacted[owner] || e.Effect == erasure.Redact
 		}
 		conditions[owner] = list
 	}
@@ -164,12 +192,11 @@ func (s shape) complete(graph []erasure.Edge, of id.Kind, fate erasure.Users, ad
 			add("%s, %s: rows of %s are left out: only those with %q are done", of, fate, owner, list)
 		}
 	}
-	for _, table := range store.Telling() {
-		names := slices.ContainsFunc(s.columns, func(c column) bool {
-			return c.table == table && (of == id.Organization && c.name == "organization_id" || of == id.User && (c.name == "user_id" || c.name == "subject_id"))
-		})
-		if names && !redacted[table] {
-			add("%s, %s: what %s tell of people stays", of, fate, table)
+	for _, c := range s.columns {
+		names := of == id.Organization && c.name == "organization_id" || of == id.User && (c.name == "user_id" || c.name == "subject_id") ||
+			of == id.Member && c == column{"deletions", "subject_id"}
+		if names && store.Personal(c.table) != "" && !redacted[c] {
+			add("%s, %s: what %s tell of people stays, by %s", of, fate, c.table, c)
 		}
 	}
 }

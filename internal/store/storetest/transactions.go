@@ -74,6 +74,11 @@ func crossed(t *testing.T, w *World) {
 		for _, order := range [][2]id.ID{{a.ID, b.ID}, {b.ID, a.ID}} {
 			done.Go(func() {
 				first := true
+				defer func() {
+					if first { // it failed before: nobody waits for it
+						both.Done()
+					}
+				}()
 				err := w.Store.Update(ctx, w.Realm.ID, func(tx Tx) error {
 					for n, i := range order {
 						o, err := tx.Organizations().Lock(ctx, i)
