@@ -24,7 +24,7 @@ func (ledgerApply) Help() string {
 is done. Then:
 
   1. Receipts that the backup does not hold yet are taken over, so that the ledger of the realm goes on where it was.
-  2. Every organization, user and membership with a receipt that is there again is deleted again, in the same mode and without grace.
+  2. Every organization, user, membership and realm with a receipt that is there again is deleted again, in the same mode and without grace.
   3. All of that is purged. Each new deletion has a receipt of its own.
 
 It can be repeated: what is gone stays gone.`
@@ -147,6 +147,9 @@ func (w *place) eraseAgain(p *program, l ledger.Link) (id.ID, error) {
 	switch kind {
 	case id.Member:
 		return w.leaveAgain(p.Context, i, opts)
+	case id.Realm:
+		d, err := w.Erasure.DeleteRealm(p.Context, w.by, i, opts)
+		return d.ID, err
 	case id.User:
 		d, err := w.Directory.DeleteUser(p.Context, w.by, i, opts)
 		if errors.Is(err, directory.ErrUserNotFound) {
@@ -192,7 +195,7 @@ func (w *place) hasten(ctx context.Context, d erasure.Deletion, err error) (id.I
 	if err != nil {
 		return id.None, err
 	}
-	held, err := w.standing(ctx, d.Organization)
+	held, err := w.inForce(ctx, d)
 	if err != nil {
 		return id.None, err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -44,6 +45,8 @@ type realmFlag struct {
 	Realm string `help:"Name of the realm; needed only where there are several." placeholder:"NAME"`
 }
 
+var errNoRealm = errors.New("the database has no realm yet: run \"guildhall serve\" once")
+
 // find gives the named realm, or the only one.
 func (f realmFlag) find(ctx context.Context, s server.Services) (realm.Realm, error) {
 	realms, err := s.Realms.Store.Realms(ctx, id.None, query.MaxLimit)
@@ -58,7 +61,7 @@ func (f realmFlag) find(ctx context.Context, s server.Services) (realm.Realm, er
 	case i >= 0:
 		return realms[i], nil
 	case len(realms) == 0:
-		return realm.Realm{}, fmt.Errorf("the database has no realm yet: run \"guildhall serve\" once")
+		return realm.Realm{}, errNoRealm
 	case f.Realm == "":
 		return realm.Realm{}, fmt.Errorf("the database has several realms: name one with --realm")
 	}

@@ -64,15 +64,20 @@ type organizationDeletions struct {
 }
 
 func (c *organizationDeletions) Run(p *program) error {
-	if c.Limit < 1 || c.Limit > query.MaxLimit {
-		return fmt.Errorf("--limit must be 1 to %d", query.MaxLimit)
-	}
 	w, err := c.enter(p.Context)
 	if err != nil {
 		return err
 	}
 	defer w.db.Close()
-	page, err := w.Erasure.Deletions(p.Context, w.by, query.Query{Desc: true, Limit: c.Limit})
+	return w.listDeletions(p, c.Limit)
+}
+
+// listDeletions shows deletions that meet conditions, the newest first.
+func (w *place) listDeletions(p *program, limit int, where ...query.Condition) error {
+	if limit < 1 || limit > query.MaxLimit {
+		return fmt.Errorf("--limit must be 1 to %d", query.MaxLimit)
+	}
+	page, err := w.Erasure.Deletions(p.Context, w.by, query.Query{Where: where, Desc: true, Limit: limit})
 	if err != nil {
 		return err
 	}
@@ -89,7 +94,7 @@ func (c *organizationDeletions) Run(p *program) error {
 		return err
 	}
 	if page.Next != nil {
-		fmt.Fprintf(p.Out, "There are older ones: --limit %d\n", min(c.Limit*4, query.MaxLimit))
+		fmt.Fprintf(p.Out, "There are older ones: --limit %d\n", min(limit*4, query.MaxLimit))
 	}
 	return nil
 }
@@ -133,6 +138,10 @@ func (f placeFlags) turn(p *program, deletion string, change func(*place, id.ID)
 		return err
 	}
 	defer w.db.Close()
+	return w.turn(p, deletion, change)
+}
+
+func (w *place) turn(p *program, deletion string, change func(*place, id.ID) (erasure.Deletion, error)) error {
 	i, err := w.mustID(id.Deletion, deletion)
 	if err != nil {
 		return err
@@ -162,7 +171,12 @@ func (c *organizationWatch) Run(p *program) error {
 		return err
 	}
 	defer w.db.Close()
-	d, err := w.watched(p.Context, c.Deletion)
+	return w.follow(p, c.Deletion)
+}
+
+// follow shows a deletion until its receipt is signed, and prints that.
+func (w *place) follow(p *program, deletion string) error {
+	d, err := w.watched(p.Context, deletion)
 	if err != nil {
 		return err
 	}
@@ -255,7 +269,7 @@ func waitsFor(d erasure.Deletion) string {
 	case d.State == erasure.Held:
 		return "A legal hold stands: see \"guildhall organization holds\"."
 	case d.Paused:
-		return "It is paused: see \"guildhall organization resume\"."
+		return "It is paused: see \"guildhall " + commandOf(d) + " resume\"."
 	case d.State == erasure.Grace && !movable(d):
 		return "It can be undone until " + moment(d.GraceUntil) + "; nothing is removed before."
 	}
@@ -277,4 +291,12 @@ func pause(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	case <-time.After(d):
 	}
+}
+
+// commandOf is the command that steers a deletion.
+func commandOf(d erasure.Deletion) string {
+	if d.Kind == id.Realm {
+		return "realm"
+	}
+	return "organization"
 }

@@ -71,7 +71,7 @@ func (c *organizationRelease) Run(p *program) error {
 		return err
 	}
 	fmt.Fprintf(p.Out, "Released %s.\n", w.spell(id.Hold, h.ID))
-	left, err := w.standing(p.Context, h.Organization)
+	left, err := w.standing(p.Context, query.Is("organization_id", h.Organization))
 	if err == nil && len(left) > 0 {
 		fmt.Fprintf(p.Out, "The organization is still held by %d others.\n", len(left))
 	}
@@ -104,7 +104,7 @@ func (c *organizationHolds) Run(p *program) error {
 			return err
 		}
 		for _, h := range page.Items {
-			rows = append(rows, []string{w.spell(id.Hold, h.ID), w.spell(id.Organization, h.Organization), w.spell(id.User, h.User), standsSince(h), moment(h.CreatedAt), moment(h.Until), h.Reason})
+			rows = append(rows, []string{w.spell(id.Hold, h.ID), w.spell(id.Organization, h.Organization), w.spell(id.User, h.User), w.spell(id.Realm, h.Realm), standsSince(h), moment(h.CreatedAt), moment(h.Until), h.Reason})
 		}
 		if q.After = page.Next; q.After == nil {
 			break
@@ -114,7 +114,7 @@ func (c *organizationHolds) Run(p *program) error {
 		_, err := fmt.Fprintln(p.Out, "There are no holds.")
 		return err
 	}
-	return table(p, "HOLD\tORGANIZATION\tUSER\tSTATE\tPLACED\tUNTIL\tREASON", rows)
+	return table(p, "HOLD\tORGANIZATION\tUSER\tREALM\tSTATE\tPLACED\tUNTIL\tREASON", rows)
 }
 
 func standsSince(h erasure.Hold) string {
@@ -127,9 +127,17 @@ func standsSince(h erasure.Hold) string {
 	return "stands"
 }
 
-// standing lists the holds on an organization that are in force.
-func (w *place) standing(ctx context.Context, organization id.ID) (all []erasure.Hold, err error) {
-	page, err := w.Erasure.Holds(ctx, w.by, query.Query{Where: []query.Condition{query.Is("organization_id", organization)}, Limit: query.MaxLimit})
+// inForce lists the holds that stop a deletion.
+func (w *place) inForce(ctx context.Context, d erasure.Deletion) ([]erasure.Hold, error) {
+	if d.Kind == id.Realm {
+		return w.standing(ctx, query.Is("held_realm", d.Subject))
+	}
+	return w.standing(ctx, query.Is("organization_id", d.Organization))
+}
+
+// standing lists the holds among some that are in force.
+func (w *place) standing(ctx context.Context, among query.Condition) (all []erasure.Hold, err error) {
+	page, err := w.Erasure.Holds(ctx, w.by, query.Query{Where: []query.Condition{among}, Limit: query.MaxLimit})
 	for _, h := range page.Items {
 		if h.Stands(time.Now()) {
 			all = append(all, h)

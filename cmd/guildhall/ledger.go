@@ -177,7 +177,9 @@ func eachLine(p *program, name string, do func(jws string) error) error {
 
 // subject reads whom a link is about.
 func subject(l ledger.Link) (kind id.Kind, i id.ID, ok bool) {
-	kinds := map[string]id.Kind{id.Organization.String(): id.Organization, id.User.String(): id.User, id.Member.String(): id.Member}
+	kinds := map[string]id.Kind{
+		id.Organization.String(): id.Organization, id.User.String(): id.User, id.Member.String(): id.Member, id.Realm.String(): id.Realm,
+	}
 	kind, ok = kinds[l.Kind]
 	var n int64
 	if _, err := fmt.Sscan(l.Subject, &n); err != nil || n <= 0 {

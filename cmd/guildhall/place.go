@@ -57,7 +57,7 @@ func (f placeFlags) enter(ctx context.Context) (*place, error) {
 
 func at(s server.Services, db *store.DB, r realm.Realm) *place {
 	by := access.System(r.ID)
-	by.Subject = operator
+	by.Subject, by.Claims = operator, []string{access.Operator}
 	return &place{Services: s, realm: r, by: by, db: db}
 }
 

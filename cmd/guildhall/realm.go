@@ -14,8 +14,17 @@ import (
 
 type realmCommand struct {
 	List  realmList  `cmd:"" help:"List the realms."`
-	Set   realmSet   `cmd:"" help:"Change a realm: its name, its origins, how people sign in, and what deletions are like by default."`
+	Set   realmSet   `cmd:"" help:"Change a realm: its name, its origins, its protection, how people sign in, and what deletions are like by default."`
 	Rules realmRules `cmd:"" help:"Print how people sign in to a realm."`
+
+	Delete    realmDelete    `cmd:"" help:"Delete a realm with everything in it, or preview what that would do."`
+	Restore   realmRestore   `cmd:"" help:"Undo the deletion of a realm whose purge has not begun."`
+	Deletions realmDeletions `cmd:"" help:"List deletions of realms, the newest first."`
+	Watch     realmWatch     `cmd:"" help:"Follow the deletion of a realm until its receipt is signed, and purge when no server does."`
+	Pause     realmPause     `cmd:"" help:"Stop the purge of a realm, or keep it from beginning, until it is resumed."`
+	Resume    realmResume    `cmd:"" help:"Let a paused purge go on."`
+	Hold      realmHold      `cmd:"" help:"Place a legal hold on a whole realm: nothing of it is purged while it stands."`
+	Release   realmRelease   `cmd:"" help:"Release a legal hold on a realm."`
 }
 
 type realmList struct{ databaseFlags }
@@ -78,6 +87,7 @@ type realmSet struct {
 	Users        map[string]string        `help:"What becomes of the users of organizations that are deleted through an API: API=erase, API=detach, or API= for what the API itself does." placeholder:"API=FATE"`
 	Grace        map[string]time.Duration `help:"How long deletions through an API can be undone, such as auth0=24h; at most 8760h." placeholder:"API=DURATION"`
 	MembersGrace map[string]time.Duration `help:"How long memberships that end through an API can be restored, such as auth0=24h; at most 8760h." placeholder:"API=DURATION"`
+	Protect      *bool                    `help:"Whether the realm can be deleted." negatable:""`
 	realmRuleFlags
 	Reset []string `help:"Take away what is set for deletions through an API." placeholder:"API"`
 }
@@ -118,6 +128,9 @@ func (c *realmSet) Run(p *program) error {
 			r.Origins = c.Origin
 		}
 		c.realmRuleFlags.apply(&r.SignIn)
+		if c.Protect != nil {
+			r.Protected = *c.Protect
+		}
 		c.defaults(r)
 		return nil
 	})

@@ -161,7 +161,11 @@ func trimEnd(line string) string {
 func explain(out io.Writer, l ledger.Link) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "VALID. Signed with Ed25519 by the key %s, and unchanged since.\n\nIt proves that the holder of this key has stated:\n\n", l.KID)
-	fmt.Fprintf(&b, "- The %s %s of the realm %s was deleted, and its purge was completed.\n", l.Kind, l.Subject, l.Realm)
+	if l.Kind == id.Realm.String() {
+		fmt.Fprintf(&b, "- The realm %s was deleted with everything in it, and its purge was completed. The realm %s of the same server states it.\n", l.Subject, l.Realm)
+	} else {
+		fmt.Fprintf(&b, "- The %s %s of the realm %s was deleted, and its purge was completed.\n", l.Kind, l.Subject, l.Realm)
+	}
 	switch l.Users {
 	case erasure.Erase:
 		b.WriteString("- The users at home in it were erased with it. Guests were kept.\n")

@@ -120,6 +120,17 @@ type Actor struct {
 	limit   *Actor   // a second credential that must allow everything as well
 }
 
+// Operator is the claim of a credential that may create, see and end other realms.
+const Operator = "operator"
+
+// Operates reports whether the caller is an operator of the whole server.
+func (a Actor) Operates() bool {
+	return slices.Contains(a.Claims, Operator) && (a.limit == nil || a.limit.Operates())
+}
+
+// ErrNotOperator is a caller who may not reach other realms.
+var ErrNotOperator = fault.New(fault.Forbidden, "not_operator", "", "only an operator's credential reaches other realms")
+
 // ErrPermissionMissing is a caller who is known but not allowed. Its detail is
 // the Permission that was missing.
 var ErrPermissionMissing = fault.New(fault.Forbidden, "permission_missing", "", "the credential does not allow this")

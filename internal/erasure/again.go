@@ -26,7 +26,7 @@ func (s *Service) Remaining(ctx context.Context, by access.Actor, deletion id.ID
 		return total - done, nil
 	}
 	err = s.Store.View(ctx, by.Realm, func(tx Tx) error {
-		rows, err = tx.Remaining(ctx, d)
+		rows, err = tx.Previews().Remaining(ctx, d)
 		return err
 	})
 	if err == nil {

@@ -37,7 +37,7 @@ const (
 // A Deletion is the ending of one object, from the request to the last row.
 type Deletion struct {
 	query.Stamp
-	Kind         id.Kind // what ended: id.Organization, id.User or id.Member
+	Kind         id.Kind // what ended: id.Organization, id.User, id.Member or id.Realm
 	Subject      id.ID
 	Organization id.ID // the organization, that of the membership, or the home of the user
 	User         id.ID // who the member was; none for other kinds

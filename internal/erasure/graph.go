@@ -1,6 +1,11 @@
 package erasure
 
-import "guildhall/internal/id"
+import (
+	"slices"
+	"sync"
+
+	"guildhall/internal/id"
+)
 
 // An Effect is what happens to rows of a kind when their owner ends.
 type Effect string
@@ -20,7 +25,7 @@ type Edge struct {
 	Kind   id.Kind
 	Table  string
 	Owner  string  // the column that names the owner; of a membership, user_id names whose it is
-	Of     id.Kind // the owner's kind: id.Organization, id.User or id.Member
+	Of     id.Kind // the owner's kind: id.Organization, id.User, id.Member or id.Realm
 	Effect Effect
 	When   Users  // only under this fate of the users; "" under both
 	Where  string // only rows for which this holds, in SQL; "" all
@@ -152,8 +157,46 @@ var Graph = []Edge{
 	{id.Deletion, "deletions", "subject_id", id.Member, Redact, "", ""},
 }
 
+// Before and Around are what a realm holds besides what is somebody's in it, in the
+// order in which its purge walks them before and behind that: its work first, so
+// that nobody goes on with it. A table in Graph needs no row here.
+var (
+	Before = []Edge{
+		{id.Job, "jobs", "realm_id", id.Realm, Remove, "", ""},
+		{id.Record, "webhook_farewells", "realm_id", id.Realm, Remove, "", ""},
+	}
+	Around = []Edge{
+		{id.Organization, "organizations", "realm_id", id.Realm, Remove, "", ""},
+		{id.BulkDeletion, "bulk_deletions", "realm_id", id.Realm, Remove, "", ""},
+		{id.Record, "idempotency_keys", "realm_id", id.Realm, Remove, "", ""},
+		{id.Record, "tallies", "realm_id", id.Realm, Remove, "", ""},
+		{id.Record, "spent", "realm_id", id.Realm, Remove, "", ""},
+		{id.SigningKey, "signing_keys", "realm_id", id.Realm, Remove, "", ""},
+		{id.Receipt, "receipts", "realm_id", id.Realm, Remove, "", ""},
+		{id.Record, "tombstones", "realm_id", id.Realm, Remove, "", ""},
+		{id.Origin, "origins", "realm_id", id.Realm, Remove, "", ""},
+	}
+)
+
+// PlanOfRealm is the plan for a realm under a graph, with each table of it once, in
+// its order.
+func PlanOfRealm(graph []Edge) []Edge {
+	plan := slices.Clone(Before)
+	for _, e := range graph {
+		if !slices.ContainsFunc(plan, func(p Edge) bool { return p.Table == e.Table }) {
+			plan = append(plan, Edge{e.Kind, e.Table, "realm_id", id.Realm, Remove, "", ""})
+		}
+	}
+	return append(plan, Around...)
+}
+
+var ofRealm = sync.OnceValue(func() []Edge { return PlanOfRealm(Graph) })
+
 // Plan is the edges that a deletion of a kind walks.
 func Plan(of id.Kind, users Users) []Edge {
+	if of == id.Realm {
+		return ofRealm()
+	}
 	var plan []Edge
 	for _, e := range Graph {
 		if e.Of == of && (e.When == "" || e.When == users) {

@@ -20,6 +20,7 @@ type Hold struct {
 	query.Stamp
 	Organization id.ID // that is held, or the home of the held user
 	User         id.ID // that is held; none for a hold on the organization
+	Realm        id.ID // that is held as a whole, in holds of the home realm
 	Reason       string
 	PlacedBy     string
 	Until        time.Time // zero means until released
@@ -38,7 +39,7 @@ var ErrHoldNotFound = fault.New(fault.NotFound, "hold_not_found", "", "the hold 
 // PlaceHold puts a hold on an organization or a user that exists, deleted or
 // not, as long as it is not purged. A purge that has begun stops where it is.
 func (s *Service) PlaceHold(ctx context.Context, by access.Actor, h Hold) (Hold, error) {
-	if err := by.RequireSeen(access.HoldWrite, ErrSubjectNotFound, owners(h.Organization)...); err != nil {
+	if err := mayHold(by, h, ErrSubjectNotFound); err != nil {
 		return h, err
 	}
 	switch {
@@ -48,6 +49,9 @@ func (s *Service) PlaceHold(ctx context.Context, by access.Actor, h Hold) (Hold,
 		return h, fault.Invalidf("until", "the time must lie in the future")
 	}
 	h.PlacedBy, h.ReleasedAt, h.ReleasedBy = by.Subject, time.Time{}, ""
+	if h.Realm != id.None {
+		return s.holdRealm(ctx, by, h)
+	}
 	err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
 		fresh := h
 		if err := halt(ctx, tx, fresh); err != nil {
@@ -78,7 +82,7 @@ func (s *Service) PlaceHold(ctx context.Context, by access.Actor, h Hold) (Hold,
 func (s *Service) ReleaseHold(ctx context.Context, by access.Actor, i id.ID) (h Hold, err error) {
 	err = s.Store.Update(ctx, by.Realm, func(tx Tx) error {
 		if h, err = tx.Holds().Lock(ctx, i); err == nil {
-			err = by.RequireSeen(access.HoldWrite, ErrHoldNotFound, owners(h.Organization)...)
+			err = mayHold(by, h, ErrHoldNotFound)
 		} else if !by.CanSomewhere(access.HoldWrite) {
 			err = access.ErrPermissionMissing.With(access.HoldWrite)
 		}
@@ -112,9 +116,13 @@ func halt(ctx context.Context, tx Tx, h Hold) error {
 }
 
 // concerned selects the deletions that a hold has to do with: those in its
-// organization, and of a held user those of its memberships anywhere.
+// organization, of a held user those of its memberships anywhere, and that of a held
+// realm.
 func concerned(h Hold) query.Condition {
 	var any []query.Condition
+	if h.Realm != id.None {
+		any = append(any, query.Is("subject_id", h.Realm))
+	}
 	if h.Organization != id.None {
 		any = append(any, query.Is("organization_id", h.Organization))
 	}
@@ -141,6 +149,7 @@ func hasten(ctx context.Context, tx Tx, h Hold) error {
 // Holds lists holds, those that ended among them.
 func (s *Service) Holds(ctx context.Context, by access.Actor, q query.Query) (page query.Page[Hold], err error) {
 	everywhere, on := by.Reach(access.HoldRead)
+	q = realmsSeen(by, q, "held_realm", id.None)
 	if !everywhere {
 		if len(on) == 0 {
 			return page, access.ErrPermissionMissing.With(access.HoldRead)

@@ -28,12 +28,9 @@ type Tx interface {
 	Hasten(ctx context.Context, d Deletion) error
 	// Standing reports whether an organization, user or member has its row, deleted or not.
 	Standing(ctx context.Context, kind id.Kind, subject id.ID) (bool, error)
-	// Remaining counts the rows that the purge of d has yet to do.
-	Remaining(ctx context.Context, d Deletion) (rows int, err error)
-	// Changes lists what happened in an organization behind an event.
-	Changes(ctx context.Context, organization, after id.ID) ([]Change, error)
 	Previews() Previews
 	Bulk() BulkTx
+	Realms() RealmTx
 	event.Log
 }
 
@@ -47,6 +44,8 @@ type Previews interface {
 	// Stranded lists the members behind one of them whom the end of an organization
 	// would keep and leave without any.
 	Stranded(ctx context.Context, organization id.ID, of Users, after id.ID, limit int) (query.Page[Stranded], error)
+	// Remaining counts the rows that the purge of d has yet to do.
+	Remaining(ctx context.Context, d Deletion) (rows int, err error)
 }
 
 // BulkTx is what bulk deletions ask of a transaction besides.
@@ -91,7 +90,7 @@ func allowed(by access.Actor, d Deletion, err error) error {
 		return access.ErrPermissionMissing.With(access.OrganizationDelete)
 	case err != nil:
 		return err
-	case !by.Can(permission(d.Kind), owners(d.Organization)...):
+	case !by.Can(permission(d.Kind), owners(d.Organization)...), d.Kind == id.Realm && !by.Operates():
 		return ErrDeletionNotFound
 	}
 	return nil
@@ -120,6 +119,7 @@ func (s *Service) Deletions(ctx context.Context, by access.Actor, q query.Query)
 	for _, k := range watchable {
 		of := query.Is("kind", int64(k))
 		switch everywhere, on := by.Reach(permission(k)); {
+		case k == id.Realm && !by.Operates():
 		case everywhere:
 			seen = append(seen, of)
 		case len(on) > 0:

@@ -19,6 +19,7 @@ type Job struct {
 // Progress is what one batch did.
 type Progress struct {
 	Rows     int
+	Looked   int  // rows of others that were passed on the way
 	Finished bool // the purge is complete
 	Waiting  bool // it may not go on now: paused, held, or within its grace
 }

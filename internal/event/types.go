@@ -111,6 +111,12 @@ var Types = []Type{
 	{"user.grant.changed", "The roles of a project that a user has changed.", nil, Everybody},
 	{"user.grant.removed", "A user lost the roles of a project.", nil, Everybody},
 
+	{"realm.updated", "The name, the origins or the settings of a realm changed.", nil, RealmOnly},
+	{"realm.deletion.requested", "Somebody asked for the end of another realm of the server. The realm that the server began with is told.", []Field{deletion, graceEnd}, RealmOnly},
+	{"realm.deleted", "Another realm of the server ended: nobody is let into it any more.", []Field{deletion}, RealmOnly},
+	{"realm.restored", "The deletion of another realm was undone.", []Field{deletion}, RealmOnly},
+	{"realm.purged", "The last row of a deleted realm is gone, and the receipt is signed.", []Field{deletion}, RealmOnly},
+
 	{"realm.administrator.added", "A user became administrator of the realm.", nil, RealmOnly},
 	{"realm.administrator.changed", "The roles of an administrator of the realm changed.", nil, RealmOnly},
 	{"realm.administrator.removed", "A user is no longer administrator of the realm.", nil, RealmOnly},

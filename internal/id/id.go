@@ -92,6 +92,7 @@ const (
 	BulkDeletion      Kind = 60
 	Message           Kind = 70
 	MessageTemplate   Kind = 71
+	Record            Kind = 97 // what the server notes for itself
 )
 
 var kindNames = map[Kind]string{
@@ -103,6 +104,7 @@ var kindNames = map[Kind]string{
 	Hold: "hold", Keyset: "keyset", Receipt: "receipt", Grant: "token_grant", AccessToken: "access_token", Authorization: "authorization", Consent: "consent",
 	SignOut: "sign_out", BulkDeletion: "bulk_deletion",
 	Message: "message", MessageTemplate: "message_template", Challenge: "challenge", Identity: "identity", Import: "import", Webhook: "webhook", Delivery: "delivery",
+	Record: "record",
 }
 
 // String is the name of the kind in events, counts and receipts.

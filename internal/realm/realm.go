@@ -28,6 +28,7 @@ type Realm struct {
 	Issuers       []string                   // at each origin, in the same order: the origin, with a slash or without
 	Defaults      map[string]erasure.Default // of deletions, by the API they come through
 	SignIn        SignIn
+	Protected     bool // against deletion
 }
 
 // Spelled gives the origins of issuers as they were configured.
@@ -53,11 +54,11 @@ var (
 	ErrNotFound    = fault.New(fault.NotFound, "realm_not_found", "", "the realm does not exist")
 	ErrNameTaken   = fault.New(fault.Conflict, "realm_name_taken", "name", "a realm with this name exists already")
 	ErrOriginTaken = fault.New(fault.Conflict, "origin_taken", "origins", "the origin belongs to another realm")
-	ErrNotOperator = fault.New(fault.Forbidden, "not_operator", "", "only an operator's credential reaches other realms")
+	ErrNotOperator = access.ErrNotOperator
 )
 
 // Operator is the claim of a credential that may create and see other realms.
-const Operator = "operator"
+const Operator = access.Operator
 
 // Store keeps realms. Its calls are not bound to one realm, so everything that
 // reaches it has passed a check of this package.
@@ -74,7 +75,8 @@ type Store interface {
 	SetOrigins(ctx context.Context, i id.ID, origins []string) error
 	// SetDefault makes a living organization the default of a realm.
 	SetDefault(ctx context.Context, i, organization id.ID) error
-	// RealmAt finds the realm that has an origin, ErrNotFound when none has.
+	// RealmAt finds the realm that has an origin: none when that one is deleted, and
+	// ErrNotFound when no realm has it.
 	RealmAt(ctx context.Context, origin string) (id.ID, error)
 }
 
@@ -178,7 +180,8 @@ func (s *Service) check(r *Realm) error {
 }
 
 // UpdateRealm applies change to a realm: the actor's own, or any for an operator.
-// Only an operator changes where it is reached: hosts are shared by all realms.
+// Only an operator changes where it is reached, since hosts are shared by all realms,
+// and whether it can be deleted.
 func (s *Service) UpdateRealm(ctx context.Context, by access.Actor, i id.ID, change func(*Realm) error) (Realm, error) {
 	if err := by.Require(access.RealmWrite); err != nil {
 		return Realm{}, err
@@ -187,11 +190,11 @@ func (s *Service) UpdateRealm(ctx context.Context, by access.Actor, i id.ID, cha
 		return Realm{}, ErrNotFound
 	}
 	return s.update(ctx, i, by.Subject, func(r *Realm) error {
-		before := slices.Clone(r.Origins)
+		before, protected := slices.Clone(r.Origins), r.Protected
 		if err := change(r); err != nil {
 			return err
 		}
-		if !operator(by) && !slices.Equal(before, r.Origins) {
+		if !operator(by) && (!slices.Equal(before, r.Origins) || protected != r.Protected) {
 			return ErrNotOperator
 		}
 		return nil
@@ -240,7 +243,7 @@ func (s *Service) At(ctx context.Context, host string) (i id.ID, found bool) {
 	host = strings.ToLower(host)
 	for _, scheme := range []string{"https://", "http://"} {
 		if i, err := s.Store.RealmAt(ctx, scheme+host); err == nil {
-			return i, true
+			return i, i != id.None // nobody else answers where a deleted realm was reached
 		}
 	}
 	realms, err := s.Store.Realms(ctx, id.None, 2)
@@ -250,14 +253,7 @@ func (s *Service) At(ctx context.Context, host string) (i id.ID, found bool) {
 	return realms[0].ID, true
 }
 
-func operator(by access.Actor) bool {
-	for _, c := range by.Claims {
-		if c == Operator {
-			return true
-		}
-	}
-	return false
-}
+func operator(by access.Actor) bool { return by.Operates() }
 
 func plainText(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == 0xfffd }) < 0

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -95,6 +96,12 @@ func (s *Server) known() func(realm id.ID) realm.Realm {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		r, err := s.Realms.Store.Realm(ctx, i)
+		if errors.Is(err, realm.ErrNotFound) {
+			mu.Lock()
+			defer mu.Unlock()
+			delete(known, i)
+			return realm.Realm{}
+		}
 		if err != nil {
 			return k.Realm // what was known is better than nothing while the database is away
 		}

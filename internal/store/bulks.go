@@ -77,6 +77,11 @@ func (tx *Tx) bulk(ctx context.Context, job erasure.Job, limit int, done *erasur
 	if err := tx.extend(ctx, job); err != nil {
 		return err
 	}
+	if tx.dead { // it goes on when the realm is restored
+		done.Waiting = true
+		_, err := tx.q.exec(ctx, "UPDATE jobs SET run_at = $1 WHERE id = $2", []any{micros(tx.now.Add(again)), int64(job.Deletion)})
+		return err
+	}
 	if b.State != erasure.BulkRunning {
 		done.Finished = true
 		return nil

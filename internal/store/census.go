@@ -59,6 +59,9 @@ func (tx *Tx) Remaining(ctx context.Context, d erasure.Deletion) (rows int, err 
 	if d.State == erasure.Purged || d.State == erasure.Restored {
 		return 0, nil
 	}
+	if d.Kind == id.Realm {
+		return tx.remainingOfRealm(ctx, d)
+	}
 	plan := erasure.Plan(d.Kind, d.Users)
 	for step, cursor := int(d.Step), d.Cursor; step < len(plan); step, cursor = step+1, id.None {
 		e := plan[step]
@@ -73,7 +76,11 @@ func (tx *Tx) Remaining(ctx context.Context, d erasure.Deletion) (rows int, err 
 
 // Standing reports whether a subject has its row; see erasure.Tx.
 func (tx *Tx) Standing(ctx context.Context, kind id.Kind, subject id.ID) (bool, error) {
+	text, args := "SELECT 1 FROM "+subjects[kind]+" WHERE id = $1 AND realm_id = $2", []any{int64(subject), int64(tx.realm)} // sql: a table from the list
+	if kind == id.Realm {
+		text, args = "SELECT 1 FROM realms WHERE id = $1", args[:1]
+	}
 	var one int
-	err := scanOne(ctx, tx.q, "SELECT 1 FROM "+subjects[kind]+" WHERE realm_id = $1 AND id = $2", []any{int64(tx.realm), int64(subject)}, &one)
+	err := scanOne(ctx, tx.q, text, args, &one)
 	return err == nil, ignore(err, errNoRow)
 }

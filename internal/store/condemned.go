@@ -46,11 +46,15 @@ func (tx *Tx) unchanged(ctx context.Context, d *erasure.Deletion) error {
 	if !ok {
 		return erasure.ErrChanged
 	}
-	changes, err := tx.Changes(ctx, d.Subject, then.Last)
+	of := ofOrganization
+	if d.Kind == id.Realm {
+		of = ofRealm
+	}
+	changes, err := tx.changes(ctx, d.Subject, then.Last)
 	if err == nil && len(changes) == 0 {
 		var late bool
-		if late, err = tx.late(ctx, ofOrganization, d.Subject, then); late && err == nil {
-			changes, err = tx.Changes(ctx, d.Subject, then.Last-erasure.Window) // one of these
+		if late, err = tx.late(ctx, of, d.Subject, then); late && err == nil {
+			changes, err = tx.changes(ctx, d.Subject, then.Last-erasure.Window) // one of these
 		}
 	}
 	if err != nil || len(changes) == 0 {
@@ -81,11 +85,15 @@ func (tx *Tx) late(ctx context.Context, of string, whose id.ID, m erasure.Moment
 	return n != m.Recent, err
 }
 
-// Changes counts the events in an organization behind one of them, by type.
-func (tx *Tx) Changes(ctx context.Context, organization, after id.ID) ([]erasure.Change, error) {
-	return scanAll(ctx, tx.q, `SELECT type, count(*) FROM events WHERE organization_id = $1 AND id > $2 AND realm_id = $3
-		GROUP BY type ORDER BY type`, []any{int64(organization), int64(after), int64(tx.realm)},
-		func(c *erasure.Change) []any { return []any{&c.Event, &c.Times} })
+// changes counts the events in an organization, or in the whole realm, behind one of
+// them, by type.
+func (tx *Tx) changes(ctx context.Context, subject, after id.ID) ([]erasure.Change, error) {
+	text, args := "SELECT type, count(*) FROM events WHERE organization_id = $1 AND id > $2 AND realm_id = $3 GROUP BY type ORDER BY type",
+		[]any{int64(subject), int64(after), int64(tx.realm)}
+	if subject == tx.realm {
+		text, args = "SELECT type, count(*) FROM events WHERE realm_id = $1 AND id > $2 GROUP BY type ORDER BY type", args[:2]
+	}
+	return scanAll(ctx, tx.q, text, args, func(c *erasure.Change) []any { return []any{&c.Event, &c.Times} })
 }
 
 // Unpurged fails unless the row is still there, deleted or not; see erasure.Tx.
@@ -117,6 +125,11 @@ func (tx *Tx) Revive(ctx context.Context, d erasure.Deletion, r erasure.Renames)
 	}
 	more, args := ", revived_at = CASE WHEN revived_at > $4 THEN revived_at ELSE $4 END", []any{micros(tx.now), int64(tx.realm), int64(d.Subject), revived}
 	switch d.Kind {
+	case id.Realm:
+		if err := tx.reviveRealm(ctx, d, r); err != nil {
+			return err
+		}
+		return tx.endJob(ctx, d)
 	case id.User:
 		err = tx.reviveUser(ctx, d, r)
 	case id.Member:
@@ -136,7 +149,12 @@ func (tx *Tx) Revive(ctx context.Context, d erasure.Deletion, r erasure.Renames)
 	if n == 0 {
 		return erasure.ErrSubjectNotFound
 	}
-	_, err = tx.q.exec(ctx, "DELETE FROM jobs WHERE id = $1 AND realm_id = $2", []any{int64(d.ID), int64(tx.realm)})
+	return tx.endJob(ctx, d)
+}
+
+// endJob removes the job that was to purge what is restored.
+func (tx *Tx) endJob(ctx context.Context, d erasure.Deletion) error {
+	_, err := tx.q.exec(ctx, "DELETE FROM jobs WHERE id = $1 AND realm_id = $2", []any{int64(d.ID), int64(tx.realm)})
 	return err
 }
 

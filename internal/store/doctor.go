@@ -64,6 +64,13 @@ var suspicions = []suspicion{
 		"deleted_at <> 0 AND NOT EXISTS (" + underway + " AND d.subject_id = users.id)"},
 	{"members", "are deleted, and no deletion with a job is about to purge them",
 		"deleted_at <> 0 AND NOT EXISTS (" + underway + " AND d.subject_id = members.id)"},
+	{"realms", "are deleted, and no deletion with a job is about to purge them",
+		"deleted_at <> 0 AND NOT EXISTS (" + underway + " AND d.subject_id = realms.id)"},
+	{"realms", "are alive, and a deletion is about to purge them",
+		"deleted_at = 0 AND EXISTS (" + underway + " AND d.subject_id = realms.id)"},
+	{"realms", "are still there although their purge was completed",
+		"EXISTS (SELECT 1 FROM deletions AS d WHERE d.subject_id = realms.id AND d.state = 'purged')"},
+	{"realms", "have an id that was buried", "EXISTS (SELECT 1 FROM tombstones AS x WHERE x.id = realms.id)"},
 	{"organizations", "are alive, and a deletion is about to purge them",
 		"deleted_at = 0 AND EXISTS (" + underway + " AND d.subject_id = organizations.id)"},
 	{"users", "are alive, and a deletion is about to purge them",
@@ -86,8 +93,8 @@ var suspicions = []suspicion{
 		"state NOT IN ('purged', 'restored') AND NOT EXISTS (SELECT 1 FROM jobs AS j WHERE j.id = deletions.id)"},
 	{"deletions", "are completed without a receipt, and no job is about to write it",
 		"state = 'purged' AND NOT EXISTS (SELECT 1 FROM jobs AS j WHERE j.id = deletions.id) AND NOT EXISTS (SELECT 1 FROM receipts AS r WHERE r.deletion_id = deletions.id)"},
-	{"deletions", "purged an organization without a tombstone",
-		"state = 'purged' AND kind = " + organizationKind + " AND NOT EXISTS (SELECT 1 FROM tombstones AS x WHERE x.id = deletions.subject_id)"},
+	{"deletions", "purged an organization or a realm without a tombstone",
+		"state = 'purged' AND kind IN (" + realmKind + ", " + organizationKind + ") AND NOT EXISTS (SELECT 1 FROM tombstones AS x WHERE x.id = deletions.subject_id)"},
 	{"jobs", "work on a deletion that does not exist",
 		"kind = 'purge' AND NOT EXISTS (SELECT 1 FROM deletions AS d WHERE d.id = jobs.id)"},
 
@@ -101,6 +108,8 @@ var suspicions = []suspicion{
 		"reason <> '' AND organization_id <> 0 AND NOT EXISTS (SELECT 1 FROM organizations AS x WHERE x.id = holds.organization_id)"},
 	{"holds", "still give a reason about a user who is gone",
 		"reason <> '' AND user_id <> 0 AND NOT EXISTS (SELECT 1 FROM users AS x WHERE x.id = holds.user_id)"},
+	{"holds", "still give a reason about a realm that is gone",
+		"reason <> '' AND held_realm <> 0 AND NOT EXISTS (SELECT 1 FROM realms AS x WHERE x.id = holds.held_realm)"},
 	{"deletions", "still give a reason although their purge was completed", "reason <> '' AND state = 'purged'"},
 	{"deletions", "still give a reason about a user of an organization that is gone",
 		"reason <> '' AND organization_id <> 0 AND NOT EXISTS (SELECT 1 FROM organizations AS x WHERE x.id = deletions.organization_id)"},
@@ -118,6 +127,7 @@ const (
 )
 
 var (
+	realmKind        = strconv.Itoa(int(id.Realm))
 	organizationKind = strconv.Itoa(int(id.Organization))
 	userKind         = strconv.Itoa(int(id.User))
 )
@@ -130,8 +140,16 @@ func (db *DB) Doctor(ctx context.Context) ([]Finding, error) {
 	if err != nil {
 		return nil, translate(err)
 	}
+	// What is left of a realm while it is purged is nobody's any more.
+	var leaving int
+	if err := scanOne(ctx, db.read(), "SELECT count(*) FROM deletions WHERE kind = $1 AND started_at <> 0 AND state <> 'purged'", []any{int64(id.Realm)}, &leaving); err != nil {
+		return nil, translate(err)
+	}
 	var found []Finding
 	for _, s := range append(dangling(schema), suspicions...) {
+		if leaving > 0 && schema[s.table]["realm_id"] {
+			s.where = "(" + s.where + ") AND NOT EXISTS (SELECT 1 FROM deletions AS e WHERE e.subject_id = " + s.table + ".realm_id AND e.started_at <> 0 AND e.state <> 'purged')"
+		}
 		f, err := db.examine(ctx, s, schema[s.table]["id"])
 		if err != nil {
 			return nil, translate(err)

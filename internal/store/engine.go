@@ -25,6 +25,7 @@ type engine struct {
 	spell   *strings.Replacer // column types of the migrations
 	hold    string            // appended to keep a row from changing
 	lock    string            // appended to keep other writers off a row
+	share   string            // appended to keep a row from ending, while others may write it
 	// Appended before hold and lock where many hold one row at once. PostgreSQL
 	// lets whoever shares a row pass those who wait for it alone, for ever if new
 	// ones keep coming: a deletion would wait until nobody writes into the
@@ -78,7 +79,7 @@ var postgresEngine = engine{
 	name: "postgres", dialect: goose.DialectPostgres,
 	// Text is compared byte by byte on both engines, so that pages agree.
 	spell: strings.NewReplacer(" TEXT ", ` TEXT COLLATE "C" `, " BLOB", " BYTEA"),
-	hold:  " FOR SHARE", lock: " FOR UPDATE",
+	hold:  " FOR SHARE", lock: " FOR UPDATE", share: " FOR KEY SHARE",
 	clock:      "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
 	holdInTurn: " AND pg_advisory_xact_lock_shared(id) IS NOT NULL", lockInTurn: " AND pg_advisory_xact_lock(id) IS NOT NULL",
 	columns: "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT) FROM information_schema.columns WHERE table_schema = current_schema()",

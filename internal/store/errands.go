@@ -13,7 +13,7 @@ import (
 
 // Next settles one errand and gives the next of the line; see webhook.Lines.
 func (l *Lines) Next(ctx context.Context, line webhook.Line, done webhook.Errand, outcome *webhook.Outcome) (next webhook.Errand, ok bool, err error) {
-	err = l.DB.update(ctx, line.Realm, true, func(tx *Tx) (err error) {
+	err = l.DB.updateAnyway(ctx, line.Realm, true, func(tx *Tx) (err error) {
 		next, ok = webhook.Errand{}, false
 		var failures int64
 		// The lease comes first: whoever lines something up for a line that is about
@@ -25,6 +25,8 @@ func (l *Lines) Next(ctx context.Context, line webhook.Line, done webhook.Errand
 			return nil
 		case err != nil:
 			return err
+		case tx.dead: // nothing more is sent or written until the realm is restored
+			err = tx.rest(ctx, line.ID, tx.now.Add(asleep))
 		case line.Farewell:
 			next, ok, err = tx.farewell(ctx, line, outcome)
 		default:

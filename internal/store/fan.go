@@ -50,7 +50,7 @@ func (l *Lines) Fan(ctx context.Context) (due, more bool, err error) {
 	err = errNoRow
 	for _, after := range []int64{l.realm.Load(), 0} {
 		if err == errNoRow {
-			err = scanOne(ctx, l.DB.read(), "SELECT realm_id FROM events WHERE pending AND realm_id > $1 ORDER BY realm_id LIMIT 1", []any{after}, (*int64)(&realm))
+			err = scanOne(ctx, l.DB.read(), "SELECT realm_id FROM events WHERE pending AND realm_id > $1 AND EXISTS (SELECT 1 FROM realms AS z WHERE z.id = events.realm_id AND z.deleted_at = 0) ORDER BY realm_id LIMIT 1", []any{after}, (*int64)(&realm))
 		}
 	}
 	if err != nil {
@@ -178,7 +178,7 @@ func (l *Lines) Claim(ctx context.Context, healthy bool) (line webhook.Line, ok 
 
 // Release lets a line go; see webhook.Lines.
 func (l *Lines) Release(ctx context.Context, line webhook.Line) error {
-	return l.DB.update(ctx, line.Realm, true, func(tx *Tx) error { return tx.rest(ctx, line.ID, tx.now) })
+	return l.DB.updateAnyway(ctx, line.Realm, true, func(tx *Tx) error { return tx.rest(ctx, line.ID, tx.now) })
 }
 
 // rest lets a line go until a time.

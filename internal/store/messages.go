@@ -80,7 +80,7 @@ func (m Mailbag) Claim(ctx context.Context, limit int) ([]notify.Claim, error) {
 	err := m.DB.again(ctx, func() error {
 		return m.DB.transact(ctx, false, func(q querier) (err error) {
 			claims, err = scanAll(ctx, q, "UPDATE messages SET holder = $1, lease_until = $2, attempts = attempts + 1"+
-				" WHERE id IN (SELECT id FROM messages WHERE state = 'queued' AND run_at <= $3 AND lease_until <= $3 AND "+messages.alive+ // sql: the condition of a table declared in code
+				" WHERE id IN (SELECT id FROM messages WHERE state = 'queued' AND run_at <= $3 AND lease_until <= $3 AND EXISTS (SELECT 1 FROM realms AS z WHERE z.id = messages.realm_id AND z.deleted_at = 0) AND "+messages.alive+ // sql: the condition of a table declared in code
 				" ORDER BY run_at, id LIMIT $4) AND lease_until <= $3 RETURNING realm_id, "+messages.selected(), // sql: the columns of a table declared in code
 				[]any{m.DB.holder, micros(m.DB.now().Add(messageLease)), now, int64(limit)},
 				func(c *notify.Claim) []any {

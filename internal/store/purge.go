@@ -91,7 +91,7 @@ func (p Purger) Release(ctx context.Context, job erasure.Job, failure error) err
 	if failure != nil {
 		run, reason = run.Add(5*time.Second), failure.Error()
 	}
-	return p.DB.update(ctx, job.Realm, true, func(tx *Tx) error {
+	return p.DB.updateAnyway(ctx, job.Realm, true, func(tx *Tx) error {
 		_, err := tx.q.exec(ctx, `UPDATE jobs SET lease_until = 0, holder = '', last_error = $2,
 			run_at = CASE WHEN run_at > $1 THEN run_at ELSE $1 END WHERE id = $3 AND holder = $4`,
 			[]any{micros(run), reason, int64(job.Deletion), p.DB.holder})
@@ -122,7 +122,7 @@ func (db *DB) measured(rows int, took time.Duration) {
 func (p Purger) Batch(ctx context.Context, job erasure.Job, limit int) (done erasure.Progress, err error) {
 	start := time.Now()
 	defer func() { p.DB.measured(done.Rows, time.Since(start)) }()
-	err = p.DB.update(ctx, job.Realm, true, func(tx *Tx) error {
+	err = p.DB.updateAnyway(ctx, job.Realm, true, func(tx *Tx) error {
 		done = erasure.Progress{}
 		if job.Bulk {
 			return tx.bulk(ctx, job, limit, &done)
@@ -175,7 +175,7 @@ const again = time.Minute
 // obstacle says until when the purge has to wait, and puts the deletion into the
 // state that tells so; the zero time lets it go on.
 func (tx *Tx) obstacle(ctx context.Context, d *erasure.Deletion) (time.Time, error) {
-	err := tx.free(ctx, d.Organization, personOf(d))
+	err := tx.unheld(ctx, d)
 	switch {
 	case errors.Is(err, erasure.ErrHeld):
 		d.State = erasure.Held
@@ -207,14 +207,19 @@ func (tx *Tx) advance(ctx context.Context, d *erasure.Deletion, limit int, done 
 	d.State = erasure.Purging
 	if d.StartedAt.IsZero() {
 		d.StartedAt = tx.now
+		if d.Kind == id.Realm {
+			if err := tx.begin(ctx, d.Subject); err != nil {
+				return err
+			}
+		}
 	}
 	if d.Done == nil {
 		d.Done = map[string]int{}
 	}
 	plan := erasure.Plan(d.Kind, d.Users)
 	var there []bool
-	for done.Rows < limit && int(d.Step) < len(plan) {
-		if there == nil && d.Cursor == id.None {
+	for done.Rows < limit && done.Looked < limit*passed && int(d.Step) < len(plan) {
+		if there == nil && d.Cursor == id.None && d.Kind != id.Realm {
 			var err error
 			if there, err = tx.survey(ctx, d, plan); err != nil {
 				return err
@@ -225,7 +230,7 @@ func (tx *Tx) advance(ctx context.Context, d *erasure.Deletion, limit int, done 
 			continue
 		}
 		e := plan[d.Step]
-		n, cursor, err := tx.strip(ctx, d, e, limit-done.Rows)
+		n, cursor, err := tx.strip(ctx, d, e, limit-done.Rows, done)
 		if err != nil {
 			return fmt.Errorf("%s of %s by %s: %w", e.Effect, e.Table, e.Owner, err)
 		}
@@ -247,7 +252,10 @@ func (tx *Tx) advance(ctx context.Context, d *erasure.Deletion, limit int, done 
 // strip does one edge for at most limit rows behind the cursor, and gives the
 // new cursor, or none when the edge is done. Ranges of the key instead of lists
 // of ids: nothing is walked twice, however many rows are gone already.
-func (tx *Tx) strip(ctx context.Context, d *erasure.Deletion, e erasure.Edge, limit int) (n int, cursor id.ID, err error) {
+func (tx *Tx) strip(ctx context.Context, d *erasure.Deletion, e erasure.Edge, limit int, done *erasure.Progress) (n int, cursor id.ID, err error) {
+	if d.Kind == id.Realm {
+		return tx.stripRealm(ctx, d, e, limit, done)
+	}
 	where := Owned(e) + " AND id > $2"
 	args := []any{int64(d.Subject), int64(d.Cursor)}
 	var last int64
@@ -367,6 +375,21 @@ func (tx *Tx) redactLate(ctx context.Context, d *erasure.Deletion) error {
 // bury removes the subject's own row and leaves its tombstone. The job stays for
 // the receipt to be signed.
 func (tx *Tx) bury(ctx context.Context, d *erasure.Deletion) error {
+	if err := tx.removeSubject(ctx, d); err != nil {
+		return err
+	}
+	d.State, d.PurgedAt, d.Reason = erasure.Purged, tx.now, ""
+	_, err := tx.Append(ctx, event.Event{
+		Type: d.Kind.String() + ".purged", Actor: "system", Organization: d.Organization, Kind: d.Kind, Subject: d.Subject,
+		Data: map[string]any{"deletion": d.ID.String()},
+	})
+	return err
+}
+
+func (tx *Tx) removeSubject(ctx context.Context, d *erasure.Deletion) error {
+	if d.Kind == id.Realm {
+		return tx.buryRealm(ctx, d)
+	}
 	if err := tx.redactLate(ctx, d); err != nil {
 		return err
 	}
@@ -389,10 +412,5 @@ func (tx *Tx) bury(ctx context.Context, d *erasure.Deletion) error {
 			return err
 		}
 	}
-	d.State, d.PurgedAt, d.Reason = erasure.Purged, tx.now, ""
-	_, err = tx.Append(ctx, event.Event{
-		Type: d.Kind.String() + ".purged", Actor: "system", Organization: d.Organization, Kind: d.Kind, Subject: d.Subject,
-		Data: map[string]any{"deletion": d.ID.String()},
-	})
-	return err
+	return nil
 }

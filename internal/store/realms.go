@@ -17,10 +17,10 @@ import (
 // Realms keeps realms; see realm.Store.
 type Realms struct{ DB *DB }
 
-const realmColumns = "id, version, created_at, updated_at, name, default_organization, system_project, settings"
+const realmColumns = "id, version, created_at, updated_at, name, default_organization, system_project, settings, protected"
 
 func realmInto(r *realm.Realm) []any {
-	return []any{(*int64)(&r.ID), &r.Version, at(&r.CreatedAt), at(&r.UpdatedAt), &r.Name, (*int64)(&r.Default), (*int64)(&r.SystemProject), &realmDocument{r}}
+	return []any{(*int64)(&r.ID), &r.Version, at(&r.CreatedAt), at(&r.UpdatedAt), &r.Name, (*int64)(&r.Default), (*int64)(&r.SystemProject), &realmDocument{r}, &r.Protected}
 }
 
 // Realm returns a living realm with its origins.
@@ -95,7 +95,10 @@ func (s Realms) CreateRealm(ctx context.Context, r *realm.Realm) error {
 func (s Realms) UpdateRealm(ctx context.Context, i id.ID, by string, change func(*realm.Realm) error) (r realm.Realm, err error) {
 	err = s.DB.update(ctx, i, false, func(tx *Tx) error {
 		r = realm.Realm{}
-		err := scanOne(ctx, tx.q, "SELECT "+realmColumns+" FROM realms WHERE id = $1 AND deleted_at = 0"+tx.suffix(s.DB.engine.lock), []any{int64(i)}, realmInto(&r)...) // sql: columns and a locking clause from above
+		if err := tx.inTurn(ctx, i); err != nil {
+			return err
+		}
+		err := scanOne(ctx, tx.q, "SELECT "+realmColumns+" FROM realms WHERE id = $1 AND deleted_at = 0", []any{int64(i)}, realmInto(&r)...)
 		if errors.Is(err, errNoRow) {
 			return realm.ErrNotFound
 		}
@@ -114,8 +117,8 @@ func (s Realms) UpdateRealm(ctx context.Context, i id.ID, by string, change func
 		if err != nil {
 			return err
 		}
-		if _, err := tx.q.exec(ctx, "UPDATE realms SET version = $1, updated_at = $2, name = $3, name_key = $4, settings = $5 WHERE id = $6",
-			[]any{r.Version, micros(r.UpdatedAt), r.Name, directory.Fold(r.Name), settings, int64(i)}); err != nil {
+		if _, err := tx.q.exec(ctx, "UPDATE realms SET version = $1, updated_at = $2, name = $3, name_key = $4, settings = $5, protected = $6 WHERE id = $7",
+			[]any{r.Version, micros(r.UpdatedAt), r.Name, directory.Fold(r.Name), settings, r.Protected, int64(i)}); err != nil {
 			if _, ok := s.DB.engine.taken(err); ok {
 				return realm.ErrNameTaken
 			}
@@ -198,12 +201,12 @@ func (s Realms) SetDefault(ctx context.Context, i, organization id.ID) error {
 	})
 }
 
-// RealmAt finds the realm that has an origin.
+// RealmAt finds the realm that has an origin; see realm.Store.
 func (s Realms) RealmAt(ctx context.Context, origin string) (i id.ID, err error) {
 	if !textual(origin) {
 		return i, realm.ErrNotFound
 	}
-	err = scanOne(ctx, s.DB.read(), "SELECT o.realm_id FROM origins AS o JOIN realms AS r ON r.id = o.realm_id WHERE o.url = $1 AND r.deleted_at = 0",
+	err = scanOne(ctx, s.DB.read(), "SELECT CASE WHEN r.deleted_at = 0 THEN r.id ELSE 0 END FROM origins AS o JOIN realms AS r ON r.id = o.realm_id WHERE o.url = $1",
 		[]any{origin}, (*int64)(&i))
 	if errors.Is(err, errNoRow) {
 		return i, realm.ErrNotFound

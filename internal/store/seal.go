@@ -22,7 +22,7 @@ func (p Purger) Seal(ctx context.Context, job erasure.Job) error {
 	if err != nil {
 		return err
 	}
-	err = p.DB.update(ctx, job.Realm, true, func(tx *Tx) error {
+	err = p.DB.updateAnyway(ctx, job.Realm, true, func(tx *Tx) error {
 		n, err := affected(tx.q.exec(ctx, "DELETE FROM jobs WHERE id = $1 AND holder = $2", []any{int64(job.Deletion), p.DB.holder}))
 		if err != nil {
 			return err
@@ -96,8 +96,11 @@ func (tx *Tx) statement(ctx context.Context, d erasure.Deletion, r erasure.Recei
 		i := strings.LastIndexByte(k, ' ') // "handed over user"
 		s.Counts = append(s.Counts, erasure.StatedCount{Effect: k[:i], Kind: k[i+1:], Rows: d.Done[k]})
 	}
-	held, err := tx.Holds().List(ctx, query.Query{Where: []query.Condition{query.Any(
-		query.All(query.Is("organization_id", d.Organization), query.Where("organization_id", query.Ne, id.None)), query.All(query.Is("user_id", personOf(&d)), query.Where("user_id", query.Ne, id.None)))}, Limit: query.MaxLimit})
+	on := query.Any(query.All(query.Is("organization_id", d.Organization), query.Where("organization_id", query.Ne, id.None)), query.All(query.Is("user_id", personOf(&d)), query.Where("user_id", query.Ne, id.None)))
+	if d.Kind == id.Realm {
+		on = query.Is("held_realm", d.Subject)
+	}
+	held, err := tx.Holds().List(ctx, query.Query{Where: []query.Condition{on}, Limit: query.MaxLimit})
 	for _, h := range held.Items {
 		s.Holds = append(s.Holds, erasure.StatedHold{Placed: stated(h.CreatedAt), Released: stated(h.ReleasedAt), Until: stated(h.Until)})
 	}

@@ -35,11 +35,11 @@ func (db *DB) MasterKeys(ctx context.Context) ([]string, error) {
 	return names, translate(err)
 }
 
-// PurgedSince reports that an organization was purged at a time or later: backups
+// PurgedSince reports that an organization or a realm was purged at a time or later: backups
 // from before hold its keyset.
 func (db *DB) PurgedSince(ctx context.Context, at time.Time) (bool, error) {
 	var one int
-	err := scanOne(ctx, db.read(), "SELECT 1 FROM deletions WHERE kind = $1 AND purged_at >= $2 LIMIT 1", []any{int64(id.Organization), micros(at)}, &one)
+	err := scanOne(ctx, db.read(), "SELECT 1 FROM deletions WHERE kind IN ($1, $2) AND purged_at >= $3 LIMIT 1", []any{int64(id.Organization), int64(id.Realm), micros(at)}, &one)
 	if err == errNoRow {
 		return false, nil
 	}

@@ -86,7 +86,7 @@ var authorizations = &table[oidc.Authorization]{
 		"handle_hash": requestParty.alive() + " AND authorizations.handle_hash",
 		"code_hash":   requestParty.alive() + " AND authorizations.code_hash",
 	},
-	alive: ofMember("authorizations") + " AND " + noneBack("authorizations"),
+	alive: unbroken("authorizations") + " AND " + ofMember("authorizations") + " AND " + noneBack("authorizations"), // sql: conditions on columns written right there
 }
 
 var consents = &table[oidc.Consent]{
@@ -269,7 +269,7 @@ func (tx *Tx) Spend(ctx context.Context, hash string, until time.Time) (bool, er
 
 // SignOutsDue lists realms in which applications are to be told of a sign-out.
 func (db *DB) SignOutsDue(ctx context.Context) ([]id.ID, error) {
-	realms, err := scanAll(ctx, db.read(), "SELECT DISTINCT realm_id FROM sign_outs WHERE run_at <= $1 LIMIT 100", []any{micros(db.now())},
+	realms, err := scanAll(ctx, db.read(), "SELECT DISTINCT realm_id FROM sign_outs WHERE run_at <= $1 AND EXISTS (SELECT 1 FROM realms AS z WHERE z.id = sign_outs.realm_id AND z.deleted_at = 0) LIMIT 100", []any{micros(db.now())},
 		func(i *id.ID) []any { return []any{num(i)} })
 	return realms, translate(err)
 }

@@ -45,6 +45,11 @@ func noneBack(table string) string {
 		" AND m.restored_at >= " + table + ".created_at LIMIT 1) IS NULL"
 }
 
+// unbroken says that the realm of a row was not away since the row was written.
+func unbroken(table string) string {
+	return "EXISTS (SELECT 1 FROM realms AS y WHERE y.id = " + table + ".realm_id AND y.revived_at < " + table + ".created_at AND y.restored_at < " + table + ".created_at)"
+}
+
 var challenges = &table[authn.Challenge]{
 	name: "challenges", kind: id.Challenge, missing: authn.ErrChallengeNotFound,
 	stamp: func(c *authn.Challenge) *directory.Stamp { return &c.Stamp },
@@ -54,7 +59,7 @@ var challenges = &table[authn.Challenge]{
 		return []any{num(&c.Organization), num(&c.User), num(&c.Home), (*string)(&c.Kind), &c.Hash, &c.CodeHash, num(&c.Flow), &c.Target, &c.Attempts,
 			at(&c.ExpiresAt), doc(&c.Data)}
 	},
-	alive: inFlight("challenges", "organization_id") + " AND " + inFlight("challenges", "home_id") + " AND (challenges.user_id = 0 OR EXISTS (" +
+	alive: unbroken("challenges") + " AND " + inFlight("challenges", "organization_id") + " AND " + inFlight("challenges", "home_id") + " AND (challenges.user_id = 0 OR EXISTS (" +
 		livingUser + "challenges.user_id AND u.revived_at < challenges.created_at AND u.restored_at < challenges.created_at))" +
 		" AND " + noneBack("challenges") + " AND " + unclaimed("challenges"),
 	sparse: []string{"target", "flow", "user_id"},

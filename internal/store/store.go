@@ -175,8 +175,19 @@ const attempts = 12
 // Whoever runs again finds it.
 var errRaced = errors.New("another transaction wrote the same row first")
 
-// update runs fn in a transaction bound to a realm.
+// update runs fn in a transaction bound to a realm, which must be alive.
 func (db *DB) update(ctx context.Context, realm id.ID, background bool, fn func(*Tx) error) error {
+	return db.updateAnyway(ctx, realm, background, func(tx *Tx) error {
+		if tx.dead {
+			return errRealmGone
+		}
+		return fn(tx)
+	})
+}
+
+// updateAnyway is update for work that goes on in a deleted realm, or looks at
+// Tx.dead by itself.
+func (db *DB) updateAnyway(ctx context.Context, realm id.ID, background bool, fn func(*Tx) error) error {
 	err := db.again(ctx, func() error {
 		if err := db.ids.Ready(ctx); err != nil {
 			return err
@@ -184,6 +195,9 @@ func (db *DB) update(ctx context.Context, realm id.ID, background bool, fn func(
 		tx := &Tx{db: db, realm: realm, now: kept(db.now()), writes: true}
 		err := db.transact(ctx, background, func(q querier) error {
 			tx.q = q
+			if err := tx.fence(ctx); err != nil {
+				return err
+			}
 			return fn(tx)
 		})
 		db.trouble.note(err)

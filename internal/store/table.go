@@ -18,25 +18,26 @@ import (
 // A table says how one kind of object is stored. The mechanism below writes all
 // statements from it, each with the realm and the liveness in its WHERE.
 type table[T any] struct {
-	name    string
-	columns []string       // behind id, version, created_at, updated_at; in the order of bind
-	bind    func(*T) []any // where columns are read into and written from
-	derived []string       // columns that are only written and asked for
-	derive  func(*T) []any // their values
-	stamp   func(*T) *directory.Stamp
-	alias   func(*T) string // the id its creator chose, or nil
-	kind    id.Kind
-	missing error
-	taken   map[string]error                     // what a unique index refuses, by a part of its name on either engine
-	fields  map[string]string                    // what can be asked for besides the columns, as expressions
-	alive   string                               // who of the table exists; "" means every row
-	reads   map[string]string                    // columns that are read as an expression
-	sparse  []string                             // columns that are mostly empty and indexed only where they are not
-	home    func(*T) id.ID                       // the organization that the row ends with besides its owner, or nil
-	fixed   []string                             // columns that Update leaves alone
-	settle  func(context.Context, *Tx, *T) error // what else an update brings about, or nil
-	crowded bool                                 // many may hold a row at once: whoever locks it must get his turn
-	there   string                               // what an insert of many does about rows that are there already
+	name     string
+	columns  []string       // behind id, version, created_at, updated_at; in the order of bind
+	bind     func(*T) []any // where columns are read into and written from
+	derived  []string       // columns that are only written and asked for
+	derive   func(*T) []any // their values
+	stamp    func(*T) *directory.Stamp
+	alias    func(*T) string // the id its creator chose, or nil
+	kind     id.Kind
+	missing  error
+	taken    map[string]error                     // what a unique index refuses, by a part of its name on either engine
+	fields   map[string]string                    // what can be asked for besides the columns, as expressions
+	alive    string                               // who of the table exists; "" means every row
+	reads    map[string]string                    // columns that are read as an expression
+	sparse   []string                             // columns that are mostly empty and indexed only where they are not
+	home     func(*T) id.ID                       // the organization that the row ends with besides its owner, or nil
+	fixed    []string                             // columns that Update leaves alone
+	settle   func(context.Context, *Tx, *T) error // what else an update brings about, or nil
+	crowded  bool                                 // many may hold a row at once: whoever locks it must get his turn
+	outlives bool                                 // its rows are there while their realm is deleted and not purged
+	there    string                               // what an insert of many does about rows that are there already
 	// Columns that no two rows share: an insert takes the place of one that an ended
 	// membership has left there, which nobody sees.
 	replaces []string
@@ -175,7 +176,11 @@ func (o objects[T]) where(conditions []query.Condition) *builder {
 func (o objects[T]) inRealm() *builder {
 	b := &builder{field: o.t.field, sparse: o.t.sparse}
 	b.sql.Grow(256)
-	b.write(" WHERE " + o.t.name + ".realm_id = " + b.arg(int64(o.tx.realm)))
+	realm := b.arg(int64(o.tx.realm))
+	b.write(" WHERE " + o.t.name + ".realm_id = " + realm)
+	if !o.tx.writes && !o.t.outlives { // who writes has asked before; see fence
+		b.write(" AND EXISTS (SELECT 1 FROM realms AS z WHERE z.id = " + realm + " AND z.deleted_at = 0)")
+	}
 	return b
 }
 

@@ -196,7 +196,7 @@ var invitations = &table[directory.Invitation]{
 	alive:   ownedBy("invitations.organization_id"),
 	fields: map[string]string{
 		// A link that was sent before the organization was deleted and restored leads nowhere.
-		"ticket_hash": "invitations.created_at > (SELECT o.restored_at FROM organizations AS o WHERE o.id = invitations.organization_id) AND invitations.ticket_hash",
+		"ticket_hash": unbroken("invitations") + " AND invitations.created_at > (SELECT o.restored_at FROM organizations AS o WHERE o.id = invitations.organization_id) AND invitations.ticket_hash",
 	},
 	sparse: []string{"user_id"},
 }
@@ -376,9 +376,9 @@ var bulks = &table[erasure.Bulk]{
 var holds = &table[erasure.Hold]{
 	name: "holds", kind: id.Hold, missing: erasure.ErrHoldNotFound,
 	stamp:   func(h *erasure.Hold) *directory.Stamp { return &h.Stamp },
-	columns: []string{"organization_id", "user_id", "reason", "placed_by", "until_at", "released_at", "released_by"},
+	columns: []string{"organization_id", "user_id", "held_realm", "reason", "placed_by", "until_at", "released_at", "released_by"},
 	bind: func(h *erasure.Hold) []any {
-		return []any{num(&h.Organization), num(&h.User), &h.Reason, &h.PlacedBy, at(&h.Until), at(&h.ReleasedAt), &h.ReleasedBy}
+		return []any{num(&h.Organization), num(&h.User), num(&h.Realm), &h.Reason, &h.PlacedBy, at(&h.Until), at(&h.ReleasedAt), &h.ReleasedBy}
 	},
 }
 
@@ -404,6 +404,8 @@ var keysets = &table[vault.Keyset]{
 		" AND (o.deleted_at = 0 OR o.users_fate = 'detach' AND keysets.scope = 'people')))",
 	fixed: []string{"organization_id"},
 	taken: map[string]error{"keysets": errRaced},
+	// Receipts of organizations that a deleted realm still purges are signed with its keys.
+	outlives: true,
 }
 
 var everyKeyset = func() *table[vault.Keyset] {

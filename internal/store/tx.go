@@ -24,6 +24,7 @@ type Tx struct {
 	realm     id.ID
 	now       time.Time // one time for the whole transaction
 	writes    bool
+	dead      bool // the realm is deleted; only what a purge does goes on
 	condemned bool // there is work for the purge after the commit
 	told      bool // there are events after the commit
 	lined     bool // there are deliveries that may be due after the commit
@@ -192,9 +193,11 @@ func (tx *Tx) Condemn(ctx context.Context, d *erasure.Deletion) error {
 	if err := tx.settle(ctx, d); err != nil {
 		return err
 	}
-	err := tx.free(ctx, d.Organization, personOf(d))
+	err := tx.unheld(ctx, d)
 	switch {
 	case err != nil:
+	case d.Kind == id.Realm:
+		err = tx.condemnRealm(ctx, d)
 	case d.Kind == id.Organization:
 		err = tx.condemnOrganization(ctx, d)
 	case d.Kind == id.Member:

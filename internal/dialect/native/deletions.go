@@ -27,14 +27,15 @@ const (
 	longestReason = 500 // characters
 )
 
-// A deletion as this wire shows it: the ending of an organization, a user or a membership.
+// A deletion as this wire shows it: the ending of an organization, a user, a membership or a realm.
 type deletion struct {
 	Stamp
 	State        string     `json:"state" enum:"grace,held,queued,purging,purged,restored" doc:"What has ended is gone from the first moment; purged means that its last trace is removed, held that a legal hold keeps it from that."`
-	Kind         string     `json:"kind" enum:"organization,user,member" doc:"What ended."`
+	Kind         string     `json:"kind" enum:"organization,user,member,realm" doc:"What ended."`
 	Organization *string    `json:"organization" doc:"The organization that ended, that owned the user who did, or that somebody is no longer a member of."`
 	User         *string    `json:"user" doc:"The user who ended, or whose membership did."`
 	Member       *string    `json:"member" doc:"The membership that ended."`
+	Realm        *string    `json:"realm" doc:"The realm that ended."`
 	Users        string     `json:"users" enum:"erase,detach" doc:"What becomes of the users that the organization owned."`
 	GraceUntil   *moment    `json:"grace_until" nullable:"true" doc:"Nothing is removed before this time."`
 	RequestedBy  string     `json:"requested_by" doc:"The id of the key or user, or the name of another client."`
@@ -106,6 +107,8 @@ func showDeletion(c edge.Call, d erasure.Deletion) deletion {
 		shown.User = spellOrNull(realm, id.User, d.Subject)
 	case id.Member:
 		shown.User, shown.Member = spellOrNull(realm, id.User, d.User), spellOrNull(realm, id.Member, d.Subject)
+	case id.Realm:
+		shown.Realm = spellOrNull(id.None, id.Realm, d.Subject)
 	}
 	return shown
 }

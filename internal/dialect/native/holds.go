@@ -17,6 +17,7 @@ type hold struct {
 	State        string  `json:"state" enum:"standing,released,expired" doc:"Only a standing hold forbids anything."`
 	Organization *string `json:"organization" doc:"The organization that is held, or that owns the held user."`
 	User         *string `json:"user" doc:"The user who is held; null when it is the organization."`
+	Realm        *string `json:"realm" doc:"The realm that is held as a whole."`
 	Reason       *string `json:"reason" doc:"Why; null once what was held is erased."`
 	PlacedBy     string  `json:"placed_by" doc:"The id of the key or user, or the name of another client."`
 	Until        *moment `json:"until" nullable:"true" doc:"It ends by itself at this time; null when it has to be released."`
@@ -30,6 +31,7 @@ func (h hold) location() string { return "/holds/" + h.ID }
 type newHold struct {
 	Organization string  `json:"organization,omitempty" doc:"The organization to hold, or the one that owns the user to hold."`
 	User         string  `json:"user,omitempty" doc:"The user to hold; left out, it is the organization."`
+	Realm        string  `json:"realm,omitempty" doc:"The realm to hold as a whole, instead; needs an operator's key of the realm that the server began with."`
 	Reason       string  `json:"reason" minLength:"1" maxLength:"1000" doc:"Why; it is shown to who may read holds."`
 	Until        *moment `json:"until,omitempty" doc:"When the hold ends by itself; never unless given."`
 }
@@ -63,6 +65,7 @@ func (a *API) showHold(c edge.Call, h erasure.Hold) hold {
 	shown := hold{
 		Stamp: stamped(realm, id.Hold, h.Stamp), State: "standing",
 		Organization: spellOrNull(realm, id.Organization, h.Organization), User: spellOrNull(realm, id.User, h.User),
+		Realm:  spellOrNull(id.None, id.Realm, h.Realm),
 		Reason: textOrNull(h.Reason), PlacedBy: requester(realm, h.PlacedBy), Until: momentOrNull(h.Until),
 		ReleasedAt: momentOrNull(h.ReleasedAt), ReleasedBy: textOrNull(requester(realm, h.ReleasedBy)),
 	}
@@ -89,7 +92,7 @@ func (a *API) holdOperations() []operation {
 		},
 		{
 			name: "holds.place", method: http.MethodPost, path: "/holds", permission: access.HoldWrite, status: http.StatusCreated,
-			summary: "Place a legal hold on an organization or a user",
+			summary: "Place a legal hold on an organization, a user or a realm",
 			notes: "While it stands, no API deletes what is held or anything that owns it, and a deletion that was asked for before removes nothing more. " +
 				"Several can stand at once.",
 			handling: takes(a.placeHold),
@@ -106,12 +109,17 @@ func (a *API) holdOperations() []operation {
 }
 
 func (a *API) placeHold(c edge.Call, in newHold) (hold, error) {
-	if in.Organization == "" && in.User == "" {
-		return hold{}, errBody.On("organization").Saying("name the organization or the user to hold")
+	switch {
+	case in.Realm != "" && (in.Organization != "" || in.User != ""):
+		return hold{}, errBody.On("realm").Saying("a realm is held as a whole: name nothing besides")
+	case in.Organization == "" && in.User == "" && in.Realm == "":
+		return hold{}, errBody.On("organization").Saying("name the organization, the user or the realm to hold")
 	}
 	h := erasure.Hold{Reason: in.Reason}
 	var err error
-	if h.Organization, err = owner(c, access.HoldWrite, in.Organization); err != nil {
+	if in.Realm != "" {
+		h.Realm = parse(id.None, id.Realm, in.Realm)
+	} else if h.Organization, err = owner(c, access.HoldWrite, in.Organization); err != nil {
 		return hold{}, err
 	}
 	if in.User != "" {

@@ -88,7 +88,7 @@ func (a *API) Routes() []edge.Route {
 
 func (a *API) operations() []operation {
 	all := slices.Concat(
-		a.realmOperations(), a.organizationOperations(), a.archiveOperations(), a.deletionOperations(), a.bulkOperations(), a.userOperations(),
+		a.realmOperations(), a.realmEndOperations(), a.organizationOperations(), a.archiveOperations(), a.deletionOperations(), a.bulkOperations(), a.userOperations(),
 		a.memberOperations(), a.roleOperations(), a.invitationOperations(), a.domainOperations(), a.keyOperations(), a.applicationOperations(), a.holdOperations(),
 		a.webhookOperations(),
 		a.signingOperations(), a.lockoutOperations(), a.documentOperations(), a.bootstrapOperations(),

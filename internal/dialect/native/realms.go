@@ -21,7 +21,8 @@ type realmShown struct {
 	DefaultOrganization *string  `json:"default_organization" doc:"Takes who belongs to no other; it cannot be deleted."`
 	Origins             []string `json:"origins" doc:"Where the realm is reached."`
 
-	SignIn realmSignIn `json:"sign_in" doc:"How people sign in. Organizations can only narrow it."`
+	SignIn    realmSignIn `json:"sign_in" doc:"How people sign in. Organizations can only narrow it."`
+	Protected bool        `json:"protected" doc:"Against deletion, through any API."`
 
 	DeletionDefaults map[string]deletionDefault `json:"deletion_defaults" doc:"What deletions through an API are like unless their caller says otherwise, by API."`
 }
@@ -56,7 +57,8 @@ type realmChange struct {
 	Name    optional[string]   `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"200"`
 	Origins optional[[]string] `json:"origins,omitzero" nullable:"false" maxItems:"50" doc:"All of them; needs an operator's key."`
 
-	SignIn realmSignInChange `json:"sign_in,omitzero" doc:"Changed rule by rule; null for one is what holds where nothing is set."`
+	SignIn    realmSignInChange `json:"sign_in,omitzero" doc:"Changed rule by rule; null for one is what holds where nothing is set."`
+	Protected optional[bool]    `json:"protected,omitzero" nullable:"false" doc:"Against deletion, through any API; needs an operator's key."`
 
 	DeletionDefaults optional[map[string]optional[deletionDefault]] `json:"deletion_defaults,omitzero" doc:"Changed API by API; null for one takes its defaults away."`
 }
@@ -65,6 +67,7 @@ func (g realmChange) apply(r *realm.Realm) error {
 	g.Name.into(&r.Name)
 	g.Origins.into(&r.Origins)
 	g.SignIn.apply(&r.SignIn)
+	g.Protected.into(&r.Protected)
 	if g.DeletionDefaults.null {
 		r.Defaults = nil
 	}
@@ -105,7 +108,7 @@ func showRealm(_ edge.Call, r realm.Realm) realmShown {
 	return realmShown{
 		Stamp: stamped(id.None, id.Realm, r.Stamp), Name: r.Name,
 		DefaultOrganization: spellOrNull(r.ID, id.Organization, r.Default), Origins: append([]string{}, r.Origins...),
-		SignIn: showSignInRules(r.SignIn), DeletionDefaults: showDefaults(r.Defaults),
+		SignIn: showSignInRules(r.SignIn), Protected: r.Protected, DeletionDefaults: showDefaults(r.Defaults),
 	}
 }
 
@@ -161,11 +164,7 @@ func (a *API) createRealm(c edge.Call, in newRealm) (realmShown, error) {
 
 // realmOf gives the realm in the path, which the actor must be allowed to see.
 func (a *API) realmOf(c edge.Call) (realm.Realm, error) {
-	i := c.Actor.Realm
-	if c.Path("realm") != "current" {
-		i = object(c, "realm", id.Realm)
-	}
-	return a.Realms.Realm(c.Context(), c.Actor, i)
+	return a.Realms.Realm(c.Context(), c.Actor, realmNamed(c))
 }
 
 func (a *API) realm(c edge.Call) (realmShown, error) {
@@ -178,11 +177,7 @@ func (a *API) updateRealm(c edge.Call, in realmChange) (realmShown, error) {
 	if err != nil {
 		return realmShown{}, err
 	}
-	i := c.Actor.Realm
-	if c.Path("realm") != "current" {
-		i = object(c, "realm", id.Realm)
-	}
-	r, err := a.Realms.UpdateRealm(c.Context(), c.Actor, i, func(r *realm.Realm) error {
+	r, err := a.Realms.UpdateRealm(c.Context(), c.Actor, realmNamed(c), func(r *realm.Realm) error {
 		if err := asked.allows(r.Version); err != nil {
 			return err
 		}

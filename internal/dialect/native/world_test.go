@@ -98,7 +98,7 @@ func (w *world) dump(t *testing.T) string {
 // bodies are a body that each operation accepts, in which ids stand by their names.
 var bodies = map[string]string{
 	"organizations.create": `{"name":"x"}`, "organizations.update": `{"name":"x"}`, "organizations.request_deletion": `{}`,
-	"realms.update": `{"name":"x"}`, "realms.create": `{"name":"x"}`, "realms.create_key": `{"name":"x","permissions":["*"]}`,
+	"realms.request_deletion": `{"confirm":"x"}`, "realms.update": `{"name":"x"}`, "realms.create": `{"name":"x"}`, "realms.create_key": `{"name":"x","permissions":["*"]}`,
 	"users.create": `{"email":"x@example.com","organization":"{organization}"}`, "users.update": `{"name":"x"}`, "users.set_password": `{"password":"x"}`,
 	"users.request_deletion": `{}`, "members.request_deletion": `{"grace":"1h"}`, "bulk_deletions.request": `{"fingerprint":"x"}`, "deletions.restore": `{}`, "holds.place": `{"organization":"{organization}","reason":"x"}`,
 	"sessions.revoke_all": `{"user":"{user}"}`, "me.revoke_sessions": `{}`,

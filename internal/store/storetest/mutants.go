@@ -70,6 +70,7 @@ func mutants(t *testing.T, real shape) {
 	for _, c := range []struct{ column, word string }{
 		{"user_id", "badges.user_id names a row of users"}, {"organization_id", "badges.organization_id names a row of organizations"},
 		{"member_id", "badges.member_id reaches an organization through members"}, {"widget_id", "badges.widget_id looks like a reference"},
+		{"realm_id", "badges.realm_id: the end of a realm leaves the table alone"},
 	} {
 		wider := real
 		wider.columns = append(slices.Clone(real.columns), column{"badges", "id"}, column{"badges", c.column})

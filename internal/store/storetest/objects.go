@@ -211,6 +211,7 @@ type tester interface {
 	contract(t *testing.T, w *World)
 	owned(t *testing.T, w *World, e erasure.Edge, fate erasure.Users)
 	table() string
+	fill(t *testing.T, w *World, f fixture, from, n int)
 }
 
 func kinds() []tester {
@@ -221,6 +222,9 @@ func kinds() []tester {
 		webhooks, deliveries,
 	}
 }
+
+// fill makes n samples, counted from a number.
+func (k kind[T]) fill(t *testing.T, w *World, f fixture, from, n int) { k.insert(t, w, f, from, n) }
 
 func (k kind[T]) contract(t *testing.T, w *World) {
 	for name, test := range map[string]func(*testing.T, *World, fixture){

@@ -253,7 +253,7 @@ func sampleDeletion(f fixture, n int) erasure.Deletion {
 // sampleHold is one that was released: it forbids nothing.
 func sampleHold(f fixture, n int) erasure.Hold {
 	return erasure.Hold{
-		Organization: f.organization.ID, User: f.user.ID, Reason: word("reason", n), PlacedBy: awkward, Until: moment, ReleasedAt: moment, ReleasedBy: awkward,
+		Organization: f.organization.ID, User: f.user.ID, Realm: f.other.ID, Reason: word("reason", n), PlacedBy: awkward, Until: moment, ReleasedAt: moment, ReleasedBy: awkward,
 	}
 }
 

@@ -67,6 +67,7 @@ func (s shape) contradictions(graph []erasure.Edge) (found []string) {
 		}
 	}
 	s.memberships(graph, add)
+	s.ends(plan(graph, id.Realm, erasure.Erase), add)
 	slices.Sort(found)
 	return slices.Compact(found)
 }
@@ -111,6 +112,9 @@ func needed(e erasure.Edge) []string {
 }
 
 func plan(graph []erasure.Edge, of id.Kind, fate erasure.Users) (plan []erasure.Edge) {
+	if of == id.Realm {
+		return erasure.PlanOfRealm(graph)
+	}
 	for _, e := range graph {
 		if e.Of == of && (e.When == "" || e.When == fate) {
 			plan = append(plan, e)
@@ -165,6 +169,36 @@ func (s shape) walk(plan []erasure.Edge, when string, add func(string, ...any)) 
 		for _, later := range plan[n+1:] {
 			if later.Effect == erasure.Remove && later.Table != e.Table && s.refers(later.Table, e.Table) && !within(plan[:n], later) {
 				add("%s%s goes before %s, which refers to it", when, e.Table, later.Table)
+			}
+		}
+	}
+}
+
+// ends follows the plan of a realm: every table that has rows of realms is in it, and
+// can be walked.
+func (s shape) ends(plan []erasure.Edge, add func(string, ...any)) {
+	for _, c := range s.columns {
+		if c.name != "realm_id" {
+			continue
+		}
+		walked := column{c.table, "id"}
+		if key := store.Keyed(c.table); key != "" {
+			walked.name = key
+		}
+		switch {
+		case !slices.ContainsFunc(plan, func(e erasure.Edge) bool { return e.Table == c.table }):
+			add("%s: the end of a realm leaves the table alone", c)
+		case !slices.Contains(s.columns, walked):
+			add("%s: the table has neither an id nor a key that is known", c)
+		}
+	}
+	for n, e := range plan {
+		if !slices.Contains(s.columns, column{e.Table, "realm_id"}) {
+			add("the plan of a realm names %s, which has no realm_id", e.Table)
+		}
+		for _, later := range plan[n+1:] {
+			if s.refers(later.Table, e.Table) && later.Table != e.Table && !store.Remembers(later.Table) {
+				add("realm: %s goes before %s, which refers to it", e.Table, later.Table)
 			}
 		}
 	}

@@ -34,6 +34,7 @@ func Run(t *testing.T, address func(testing.TB) string) {
 	for name, test := range map[string]func(*testing.T, *World){"Resumed": resumed, "BatchTakenBack": batchTakenBack, "OneByOne": oneByOne} {
 		t.Run(name, func(t *testing.T) { test(t, Open(t, address(t))) })
 	}
+	t.Run("RealmEnds", func(t *testing.T) { realmEnds(t, Open(t, address(t))) })
 	t.Run("Liveness", func(t *testing.T) { liveness(t, Attach(t, address(t))) })
 }
 
