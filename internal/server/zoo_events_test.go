@@ -104,7 +104,7 @@ func (z *zoo) restore(deletion id.ID, keys bool) {
 }
 
 func (z *zoo) remove() {
-	check(z.t, z.Directory.RemoveMember(z.t.Context(), z.by, z.home.ID, z.ada.ID))
+	check(z.t, z.Directory.RemoveMember(z.t.Context(), z.by, z.home.ID, z.ada.ID, erasure.Options{}))
 }
 
 func (z *zoo) become(state directory.UserState) {
