@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"time"
 
@@ -100,7 +101,14 @@ func (s *Service) Invite(ctx context.Context, by access.Actor, v Invitation) (In
 func deaden(ctx context.Context, tx Tx, again Invitation) error {
 	earlier, err := all(ctx, tx.Invitations(), query.Is("organization_id", again.Organization), query.Is("email_key", Fold(again.Email)), query.Is("accepted_at", time.Time{}))
 	for _, v := range earlier {
-		if err == nil {
+		if err != nil {
+			return err
+		}
+		if v, err = tx.Invitations().Lock(ctx, v.ID); errors.Is(err, ErrInvitationNotFound) {
+			err = nil // it is gone meanwhile, which is as good
+			continue
+		}
+		if err == nil { // read anew: the user it was for may have ended
 			v.TicketHash = TicketHash(newTicket())
 			err = tx.Invitations().Update(ctx, &v)
 		}
