@@ -632,8 +632,12 @@ func TestWhatAWorkerLeftIsTakenOver(t *testing.T) {
 		if _, ok, err := crashed.Next(ctx, line, errand, &webhook.Outcome{Code: 500, At: time.Now()}); ok || err != nil {
 			t.Errorf("who lost the lease goes on: %v %v", ok, err)
 		}
-		if n := s.Count(t, "webhook_deliveries", "state = 'delivered'"); n != 1 {
-			t.Errorf("%d deliveries are settled", n)
+		settled := 0 // which comes a moment after the answer
+		for end := time.Now().Add(10 * time.Second); settled == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			settled = s.Count(t, "webhook_deliveries", "state = 'delivered'")
+		}
+		if settled != 1 {
+			t.Errorf("%d deliveries are settled", settled)
 		}
 	})
 }
