@@ -29,7 +29,7 @@ func TestARealmIsDeletedWatchedProvedAndErasedAgain(t *testing.T) {
 	}
 	d.do(t, "realm", "set", "--realm", "Leaving", "--no-protect")
 	look := d.do(t, "realm", "delete", "Leaving", "--dry-run")
-	print := regexp.MustCompile(`Fingerprint of this moment: +(\w+)`).FindStringSubmatch(look)
+	print := regexp.MustCompile(`Fingerprint of this moment: +(\S+)`).FindStringSubmatch(look)
 	if print == nil || !strings.Contains(look, "organization  removed  2") {
 		t.Fatalf("the preview: %s", look)
 	}

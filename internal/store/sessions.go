@@ -86,7 +86,7 @@ var authorizations = &table[oidc.Authorization]{
 		"handle_hash": requestParty.alive() + " AND authorizations.handle_hash",
 		"code_hash":   requestParty.alive() + " AND authorizations.code_hash",
 	},
-	alive: unbroken("authorizations") + " AND " + ofMember("authorizations") + " AND " + noneBack("authorizations"), // sql: conditions on columns written right there
+	alive: unbroken("authorizations") + " AND " + ofMember("authorizations"), // sql: conditions on columns written right there
 }
 
 var consents = &table[oidc.Consent]{
