@@ -104,11 +104,16 @@ export async function makeSuspicious(from) {
   }
 }
 
-/** Waits for the newest message to somebody whose subject matches. */
+const seen = new Set();
+
+/** Waits for the newest message to somebody whose subject matches and that nobody was given before. */
 export async function mail(to, subject = /./, at = server) {
   for (let attempt = 0; attempt < 100; attempt++) {
-    const found = (await api('GET', '/dev/messages', undefined, at)).items.find((m) => m.to === to && subject.test(m.subject));
-    if (found) return found;
+    const found = (await api('GET', '/dev/messages', undefined, at)).items.find((m) => m.to === to && subject.test(m.subject) && !seen.has(m.text));
+    if (found) {
+      seen.add(found.text);
+      return found;
+    }
     await new Promise((done) => setTimeout(done, 100));
   }
   throw new Error(`no mail to ${to} with ${subject}`);

@@ -80,7 +80,7 @@ suite('suspicious visitors', () => {
       const sent = await mail(person.to, /code/);
       await b.page.fill('#code', sent.text.match(/\d{6}/)[0]);
       await b.submit();
-      assert.match(b.page.url(), /\/account$/);
+      await b.page.waitForURL('**/account');
     } finally {
       await b.close();
     }
