@@ -71,6 +71,7 @@ type crash struct {
 	address    string // of the database
 	through    string // how the server reaches it, if not by its address
 	settled    func() // ends what was done to it, or nil
+	absorbed   bool   // what is done to it may be made up for before anybody is refused
 	listen     string
 	realm      realm.Realm
 	by         access.Actor

@@ -158,11 +158,16 @@ func (w *wire) swallow(holed bool) {
 // wants crosswise, so that PostgreSQL ends one of both. Rarely the database has no
 // room, or somebody cancels a statement.
 func races(c *crash) func() {
-	c.address = pgtest.URL(c.t)
+	c.address, c.absorbed = pgtest.URL(c.t), true
 	var begun bool
 	c.settled = func() {
 		raw := c.beside()
 		defer raw.Close()
+		var lost bool
+		c.must(raw.QueryRow("SELECT is_called FROM lost").Scan(&lost))
+		if !lost {
+			c.t.Error("no race was lost")
+		}
 		_, err := raw.Exec("DROP FUNCTION lose() CASCADE")
 		c.must(err)
 	}
@@ -182,9 +187,11 @@ func races(c *crash) func() {
 }
 
 const unluckily = `
+CREATE SEQUENCE lost;
 CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF random() < 0.02 THEN
+    PERFORM nextval('lost'); -- which no rollback takes back
     RAISE EXCEPTION 'a race was lost' USING ERRCODE = CASE WHEN random() < 0.6 THEN '40001' WHEN random() < 0.9 THEN '40P01' WHEN random() < 0.5 THEN '53100' ELSE '57014' END;
   END IF;
   RETURN NULL;
