@@ -62,11 +62,7 @@ func (c *organizationRelease) Run(p *program) error {
 		return err
 	}
 	defer w.db.Close()
-	i, err := w.mustID(id.Hold, c.Hold)
-	if err != nil {
-		return err
-	}
-	h, err := w.Erasure.ReleaseHold(p.Context, w.by, i)
+	h, err := w.release(p.Context, c.Hold)
 	if err != nil {
 		return err
 	}
@@ -152,4 +148,13 @@ func (w *place) describeHold(h erasure.Hold) string {
 		s += ", until " + moment(h.Until)
 	}
 	return s + ": " + h.Reason
+}
+
+// release ends a hold, on whatever it stands.
+func (w *place) release(ctx context.Context, spelled string) (erasure.Hold, error) {
+	i, err := w.mustID(id.Hold, spelled)
+	if err != nil {
+		return erasure.Hold{}, err
+	}
+	return w.Erasure.ReleaseHold(ctx, w.by, i)
 }

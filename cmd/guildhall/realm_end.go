@@ -301,11 +301,7 @@ func (c *realmRelease) Run(p *program) error {
 		return err
 	}
 	defer w.db.Close()
-	i, err := w.mustID(id.Hold, c.Hold)
-	if err != nil {
-		return err
-	}
-	h, err := w.Erasure.ReleaseHold(p.Context, w.by, i)
+	h, err := w.release(p.Context, c.Hold)
 	if err != nil {
 		return err
 	}
