@@ -178,10 +178,7 @@ func (s *Service) Reset(ctx context.Context, in id.ID, secret, plain string) err
 	}); err != nil {
 		return err
 	}
-	if err := s.Credentials.CheckStrength(ctx, plain, credential.Strength{Length: rules.Length, Score: rules.Score}, u.Email, u.Name, u.Username); err != nil {
-		return err
-	}
-	hash, err := s.Credentials.HashPassword(ctx, plain)
+	hash, err := s.hash(ctx, in, rules, u, plain)
 	if err != nil {
 		return err
 	}

@@ -50,6 +50,7 @@ type Realms interface {
 type Sessions interface {
 	Start(ctx context.Context, realm id.ID, n session.New) (session.Session, string, error)
 	RevokeOf(ctx context.Context, by access.Actor, of session.Of) (int, error)
+	Exchange(ctx context.Context, realm id.ID, from session.Session, organization id.ID) (session.Session, string, error)
 }
 
 // A Notice is something to tell somebody by mail or text message.

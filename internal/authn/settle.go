@@ -12,7 +12,6 @@ import (
 	"guildhall/internal/event"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
-	"guildhall/internal/query"
 	"guildhall/internal/session"
 )
 
@@ -229,71 +228,6 @@ func (s *Service) warn(f *flow, u directory.User, kind, factor string) {
 	in, n := f.realm, Notice{Kind: kind, Organization: f.Organization, User: u.ID, Home: u.Home, To: u.Email, Name: u.Name, Locale: u.Language,
 		Data: map[string]string{"factor": factor, "time": s.Now().UTC().Format("2 January 2006, 15:04 MST"), "address": f.Address}}
 	f.after = append(f.after, func() { s.tell(in, n) })
-}
-
-// NewPassword sets a password: where one must be changed, or for somebody who has
-// none yet and proved their address.
-func (s *Service) NewPassword(ctx context.Context, in id.ID, handle, plain string) (Progress, error) {
-	var u directory.User
-	var rules credential.Strength
-	err := s.look(ctx, in, handle, func(tx Tx, f *flow) error {
-		p, err := s.advance(ctx, tx, f)
-		if err != nil {
-			return err
-		}
-		rules = credential.Strength{Length: f.rules.Length, Score: f.rules.Score}
-		if f.User == id.None || p.Step != ChangePassword && p.Step != Done {
-			return ErrStep
-		}
-		if p.Step == Done { // only a first one, and only for the owner of the address
-			n, err := tx.Factors().Count(ctx, query.Is("user_id", f.User), query.Is("kind", string(credential.Password)))
-			if err != nil || n > 0 || f.Mailbox == "" {
-				return errors.Join(err, when(err == nil, ErrStep))
-			}
-		}
-		u, err = tx.Directory().Users().Get(ctx, f.User)
-		return err
-	})
-	if err != nil {
-		return Progress{}, err
-	}
-	if err := s.Credentials.CheckStrength(ctx, plain, rules, u.Email, u.Name, u.Username); err != nil {
-		return Progress{}, err
-	}
-	if same, _, err := s.Credentials.TryPassword(ctx, in, u, plain); err != nil || same {
-		return Progress{}, errors.Join(err, when(same, credential.ErrPasswordSame))
-	}
-	hash, err := s.Credentials.HashPassword(ctx, plain)
-	if err != nil {
-		return Progress{}, err
-	}
-	return s.act(ctx, in, handle, func(tx Tx, f *flow) error {
-		if f.User != u.ID {
-			return ErrStep
-		}
-		f.Change = false
-		s.warn(f, u, "password_changed", "")
-		if err := s.setPassword(ctx, tx, u.ID, hash); err != nil {
-			return err
-		}
-		if slices.ContainsFunc(f.Proofs, func(p Proof) bool { return p.Method == ByPassword }) {
-			f.prove(Proof{Method: ByPassword, At: s.Now()}) // the new one takes the place of the old
-		}
-		return nil
-	})
-}
-
-// setPassword replaces a password.
-func (s *Service) setPassword(ctx context.Context, tx Tx, user id.ID, hash string) error {
-	u, err := tx.Directory().Users().Lock(ctx, user)
-	if err != nil {
-		return err
-	}
-	if err := tx.Directory().SetPassword(ctx, u, hash, false); err != nil {
-		return err
-	}
-	_, err = tx.Directory().Append(ctx, event.Event{Type: "user.password_changed", Actor: "user:" + user.String(), Organization: u.Home, Kind: id.User, Subject: user})
-	return err
 }
 
 // A Device is what a session begins on.

@@ -3,9 +3,9 @@ package login
 import (
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -373,68 +373,42 @@ func (v *visit) removeFactor(in session.Session) error {
 	return v.redirect("/account")
 }
 
-func (v *visit) askPassword(in session.Session) error {
+func (v *visit) askPassword(in session.Session) error { return v.passwordForm(in, nil) }
+
+// passwordForm asks for another password, or for a first one; wrong is what was wrong
+// with the one before.
+func (v *visit) passwordForm(in session.Session, wrong error) error {
 	u, err := v.person(in)
 	if err != nil {
 		return err
 	}
-	return v.show(http.StatusOK, NewPassword(NewPasswordView{View: v.titled("password_change"), Action: "/account/password", Email: u.Email, Current: true}))
+	factors, err := v.Credentials.Factors(v.r.Context(), actor(v.realm, in), in.User)
+	if err != nil {
+		return err
+	}
+	has := slices.ContainsFunc(factors, func(f credential.Factor) bool { return f.Kind == credential.Password })
+	title, status := "password_change", http.StatusOK
+	if !has {
+		title = "password_set"
+	}
+	view := v.titled(title)
+	if wrong != nil {
+		view.Problem, status = v.problem(wrong), statusOf(wrong)
+	}
+	return v.show(status, NewPassword(NewPasswordView{View: view, Action: "/account/password", Email: u.Email, Current: has}))
 }
 
-// changePassword asks for the old one, counted like every other guess at it.
+// changePassword asks for the old one, where there is one.
 func (v *visit) changePassword(in session.Session) error {
-	ctx := v.r.Context()
-	u, err := v.person(in)
-	if err != nil {
-		return err
-	}
-	wrong := v.setPassword(in, u)
-	if wrong != nil {
-		if !again(wrong) {
-			return wrong
-		}
-		view := v.titled("password_change")
-		view.Problem = v.problem(wrong)
-		return v.show(statusOf(wrong), NewPassword(NewPasswordView{View: view, Action: "/account/password", Email: u.Email, Current: true}))
-	}
-	if _, err := v.Sessions.RevokeOf(ctx, actor(v.realm, in), session.Of{User: in.User}); err != nil {
-		return err
-	}
-	made, secret, err := v.Sessions.Exchange(ctx, v.realm, in, in.Organization) // all are signed out but whoever did it
-	if err != nil {
+	made, secret, err := v.Authn.ChangePassword(v.r.Context(), v.realm, in, authn.PasswordChange{
+		Old: v.posted("current"), New: v.posted("new-password"), Address: v.address(),
+	})
+	switch {
+	case err != nil && again(err):
+		return v.passwordForm(in, err)
+	case err != nil:
 		return err
 	}
 	v.setCookie(session.CookieName(v.origin), secret, made.ExpiresAt.Sub(v.Now()))
-	v.tell(notice(u, "password_changed", "", v.Now(), v.address()))
 	return v.redirect("/account")
-}
-
-func (v *visit) setPassword(in session.Session, u directory.User) error {
-	ctx := v.r.Context()
-	right, err := v.guess(authn.Account(u.ID))
-	if err != nil {
-		return err
-	}
-	ok, _, err := v.Credentials.TryPassword(ctx, v.realm, u, v.posted("current"))
-	if err != nil || !ok {
-		return errors.Join(err, unless(err != nil, authn.ErrProof))
-	}
-	right()
-	plain := v.posted("new-password")
-	if err := v.Credentials.CheckStrength(ctx, plain, credential.Strength{}, u.Email, u.Name, u.Username); err != nil {
-		return err
-	}
-	hash, err := v.Credentials.HashPassword(ctx, plain)
-	if err != nil {
-		return err
-	}
-	_ = in
-	return v.Directory.SetPassword(ctx, access.System(v.realm), u.ID, hash, false)
-}
-
-func unless(is bool, err error) error {
-	if is {
-		return nil
-	}
-	return err
 }

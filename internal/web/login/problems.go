@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"guildhall/internal/authn"
+	"guildhall/internal/credential"
 	"guildhall/internal/fault"
 	"guildhall/internal/guard"
 )
@@ -16,8 +17,8 @@ import (
 var problems = map[string]string{
 	"sign_in_expired": "problem_expired", "invalid_proof": "problem_credentials", "wrong_step": "problem_expired", "method_not_allowed": "problem_method",
 	"no_access": "problem_denied", "invitation_not_valid": "problem_link", "provider_refused": "problem_provider", "account_linked_elsewhere": "problem_provider",
-	"provider_unavailable": "problem_provider", "too_many_messages": "problem_many", "password_too_short": "problem_weak", "password_too_weak": "problem_weak",
-	"password_breached": "problem_breached", "password_unchanged": "problem_weak", "invalid_code": "problem_code", "invalid_passkey": "passkey_failed", "busy": "problem_busy",
+	"provider_unavailable": "problem_provider", "too_many_messages": "problem_many", "password_too_weak": "problem_weak",
+	"password_breached": "problem_breached", "password_unchanged": "problem_same", "invalid_code": "problem_code", "invalid_passkey": "passkey_failed", "busy": "problem_busy",
 	"work_required": "problem_challenge", "unlock_not_valid": "problem_unlock", "cross_site": "problem_cross", "challenge_not_found": "problem_link", "invalid_session": "problem_expired",
 }
 
@@ -35,6 +36,9 @@ func (v *visit) problem(err error) string {
 	f := fault.From(err)
 	if w, ok := f.Detail.(guard.Wait); ok && w.Retry > 0 {
 		return v.t("problem_wait", "seconds", strconv.Itoa(int(w.Retry/time.Second)+1))
+	}
+	if n, ok := f.Detail.(int); ok && f.Reason == credential.ErrPasswordShort.Reason {
+		return v.t("problem_short", "n", strconv.Itoa(n))
 	}
 	if f.Reason == "invalid" && f.Field == "identifier" {
 		return v.t("problem_identifier")
