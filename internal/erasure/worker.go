@@ -19,9 +19,10 @@ type Job struct {
 // Progress is what one batch did.
 type Progress struct {
 	Rows     int
-	Looked   int  // rows of others that were passed on the way
-	Finished bool // the purge is complete
-	Waiting  bool // it may not go on now: paused, held, or within its grace
+	Looked   int           // rows of others that were passed on the way
+	Finished bool          // the purge is complete
+	Waiting  bool          // it may not go on now: paused, held, or within its grace
+	Took     time.Duration // without the wait for its turn
 }
 
 // ErrLost is a lease that went to another node; the work goes on there.
@@ -34,7 +35,7 @@ var ErrLost = errors.New("the lease of the purge went to another node")
 type Purger interface {
 	// Claim leases the due job that has waited longest; ok is false without one.
 	Claim(ctx context.Context) (job Job, ok bool, err error)
-	// Batch removes about limit rows.
+	// Batch removes about limit rows, or fewer where somebody waits who goes first.
 	Batch(ctx context.Context, job Job, limit int) (Progress, error)
 	// Seal signs the receipt of a finished purge into the ledger and ends the job.
 	Seal(ctx context.Context, job Job) error
@@ -104,14 +105,13 @@ func (w *Worker) wait(ctx context.Context) {
 func (w *Worker) work(ctx context.Context, job Job, t *tempo) error {
 	for end := time.Now().Add(slice); time.Now().Before(end) && ctx.Err() == nil; {
 		pace, aside := w.Purger.Pace()
-		limit, start := t.rows(pace), time.Now()
+		limit := t.rows(pace)
 		p, err := w.Purger.Batch(ctx, job, limit)
 		if err != nil {
 			return err
 		}
-		took := time.Since(start)
 		if w.Observe != nil {
-			w.Observe(p.Rows, took)
+			w.Observe(p.Rows, p.Took)
 		}
 		if p.Finished {
 			return w.Purger.Seal(ctx, job)
@@ -119,8 +119,8 @@ func (w *Worker) work(ctx context.Context, job Job, t *tempo) error {
 		if p.Waiting {
 			return nil
 		}
-		if p.Rows >= limit/2 { // small ones say little of what a row takes
-			t.learn(p.Rows, took)
+		if p.Rows >= min(limit/2, first) { // small ones say little of what a row takes
+			t.learn(p.Rows, p.Took)
 		}
 		time.Sleep(aside) // milliseconds: too short to be worth interrupting
 	}

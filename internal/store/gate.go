@@ -17,24 +17,33 @@ type gate struct {
 	foreground []chan struct{}
 	background []chan struct{}
 	asked      time.Time // when somebody came in the foreground last
+	before     time.Time // when the one before came
 	first      time.Time // since when the first in the background is the first
 }
 
 // patience is how long somebody in the background lets others pass.
 const patience = 20 * time.Millisecond
 
-// quiet reports whether nobody came in the foreground for a while.
+// quiet reports whether at most one came in the foreground for a while: the call
+// that deletes something is none that its purge has to stand aside for.
 func (g *gate) quiet(while time.Duration) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return time.Since(g.asked) > while
+	return time.Since(g.before) > while
+}
+
+// wanted reports whether somebody waits in the foreground.
+func (g *gate) wanted() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.foreground) > 0
 }
 
 // enter waits for the gate; leave must follow when it returns nil.
 func (g *gate) enter(ctx context.Context, background bool) error {
 	g.mu.Lock()
 	if !background {
-		g.asked = time.Now()
+		g.asked, g.before = time.Now(), g.asked
 	}
 	if !g.busy {
 		g.busy = true

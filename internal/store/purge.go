@@ -33,19 +33,29 @@ func (db *DB) Kick() {
 // Wake delivers when work may have come.
 func (p Purger) Wake() <-chan struct{} { return p.DB.kick }
 
-// Pace keeps a batch within what writers may have to wait. Where there is one
-// writer at a time batches are long only while nobody else writes; while somebody
-// does, the purge leaves most of the time to others, since every commit of theirs
-// waits until the disk has taken what the purge wrote as well.
+// Pace says how much a batch takes on. Where there is one writer at a time it gives
+// way between two strides to whoever waits, who then waits for one stride and the commit
+// of what was done before it: so batches are long only while nobody else writes. While
+// somebody does, the purge leaves part of the time to others, since every commit of
+// theirs waits until the disk has taken what the purge wrote as well.
 func (p Purger) Pace() (batch, aside time.Duration) {
 	switch {
 	case p.DB.embedded == nil:
-		return 50 * time.Millisecond, 0
-	case p.DB.embedded.gate.quiet(time.Second):
-		return 20 * time.Millisecond, 0
+		return 100 * time.Millisecond, 0
+	case p.DB.embedded.gate.quiet(200 * time.Millisecond):
+		return 40 * time.Millisecond, 0
 	}
-	return time.Millisecond, 2 * time.Millisecond
+	return 3 * time.Millisecond, 2 * time.Millisecond
 }
+
+// A batch looks around this often at most, and after so many rows at least.
+const (
+	strides = 32
+	stride  = 64
+)
+
+// wanted reports whether a request waits for the purge to end its batch.
+func (db *DB) wanted() bool { return db.embedded != nil && db.embedded.gate.wanted() }
 
 // Claim leases the due purge that was touched longest ago.
 func (p Purger) Claim(ctx context.Context) (job erasure.Job, ok bool, err error) {
@@ -120,10 +130,14 @@ func (db *DB) measured(rows int, took time.Duration) {
 
 // Batch takes the next rows of a deletion through its plan.
 func (p Purger) Batch(ctx context.Context, job erasure.Job, limit int) (done erasure.Progress, err error) {
-	start := time.Now()
-	defer func() { p.DB.measured(done.Rows, time.Since(start)) }()
+	var start time.Time
+	defer func() {
+		if done.Took = time.Since(start); err == nil {
+			p.DB.measured(done.Rows, done.Took)
+		}
+	}()
 	err = p.DB.updateAnyway(ctx, job.Realm, true, func(tx *Tx) error {
-		done = erasure.Progress{}
+		done, start = erasure.Progress{}, time.Now()
 		if job.Bulk {
 			return tx.bulk(ctx, job, limit, &done)
 		}
@@ -202,7 +216,8 @@ func (tx *Tx) obstacle(ctx context.Context, d *erasure.Deletion) (time.Time, err
 	return tx.now.Add(again), nil
 }
 
-// advance walks the plan until limit rows are done or the plan ends.
+// advance walks the plan stride by stride until limit rows are done, the plan ends, or
+// somebody waits who goes first.
 func (tx *Tx) advance(ctx context.Context, d *erasure.Deletion, limit int, done *erasure.Progress) error {
 	d.State = erasure.Purging
 	if d.StartedAt.IsZero() {
@@ -218,7 +233,8 @@ func (tx *Tx) advance(ctx context.Context, d *erasure.Deletion, limit int, done 
 	}
 	plan := erasure.Plan(d.Kind, d.Users)
 	var there []bool
-	for done.Rows < limit && done.Looked < limit*passed && int(d.Step) < len(plan) {
+	each := max(limit/strides, stride)
+	for done.Rows < limit && done.Looked < limit*passed && int(d.Step) < len(plan) && (done.Rows+done.Looked == 0 || !tx.db.wanted()) {
 		if there == nil && d.Cursor == id.None && d.Kind != id.Realm {
 			var err error
 			if there, err = tx.survey(ctx, d, plan); err != nil {
@@ -230,7 +246,7 @@ func (tx *Tx) advance(ctx context.Context, d *erasure.Deletion, limit int, done 
 			continue
 		}
 		e := plan[d.Step]
-		n, cursor, err := tx.strip(ctx, d, e, limit-done.Rows, done)
+		n, cursor, err := tx.strip(ctx, d, e, min(each, limit-done.Rows), done)
 		if err != nil {
 			return fmt.Errorf("%s of %s by %s: %w", e.Effect, e.Table, e.Owner, err)
 		}

@@ -69,7 +69,7 @@ CREATE INDEX organizations_by_name ON organizations (realm_id, name_key, id) WHE
 
 CREATE TABLE users (
   id BIGINT PRIMARY KEY,
-  realm_id BIGINT NOT NULL REFERENCES realms (id),
+  realm_id BIGINT NOT NULL,
   version BIGINT NOT NULL,
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,
@@ -128,7 +128,7 @@ CREATE TABLE members (
   version BIGINT NOT NULL,
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,
-  organization_id BIGINT NOT NULL REFERENCES organizations (id),
+  organization_id BIGINT NOT NULL,
   user_id BIGINT NOT NULL,
   home_id BIGINT NOT NULL,
   state TEXT NOT NULL,
