@@ -36,8 +36,8 @@ func mutants(t *testing.T, real shape) {
 		return graph
 	}
 	effect := func(f erasure.Effect) func(*erasure.Edge) { return func(e *erasure.Edge) { e.Effect = f } }
-	found("a member that is handed over", real, changed("members", "organization_id", id.Organization, effect(erasure.HandOver)), "members.organization_id, which must name a row of organizations")
-	found("a member that stays, redacted", real, changed("members", "organization_id", id.Organization, effect(erasure.Redact)), "stays behind a row of organizations", "the graph names members.")
+	found("a domain that is handed over", real, changed("domains", "organization_id", id.Organization, effect(erasure.HandOver)), "domains.organization_id, which must name a row of organizations")
+	found("a domain that stays, redacted", real, changed("domains", "organization_id", id.Organization, effect(erasure.Redact)), "stays behind a row of organizations", "the graph names domains.")
 	found("a domain that is unlinked", real, changed("domains", "organization_id", id.Organization, effect(erasure.Unlink)), "the graph names domains.user_id")
 	found("an owner that is not there", real, changed("domains", "organization_id", id.Organization, func(e *erasure.Edge) { e.Owner = "org_id" }), "domains.org_id, which is not there", "domains.organization_id")
 	found("a condition that leaves rows out", real, changed("domains", "organization_id", id.Organization, func(e *erasure.Edge) { e.Where = "verified" }), "rows of domains.organization_id are left out")
