@@ -29,6 +29,7 @@ func (applicationCommand) Help() string {
 
   guildhall application create "Shop" --redirect-uri https://shop.example/callback
   guildhall application create "Page" --kind browser --redirect-uri https://page.example/ --web-origin https://page.example
+  guildhall application create "Moved" --dialect auth0 --redirect-uri https://moved.example/callback
   guildhall application create "Reports" --kind machine --scopes reports:read
   guildhall application update CLIENT_ID --redirect-uri https://shop.example/callback --redirect-uri https://staging.shop.example/callback`
 }
@@ -50,6 +51,7 @@ type openIDFlags struct {
 	LogoutNotice  *string        `help:"URL that is told when somebody signs out (back-channel logout)." placeholder:"URL"`
 	ThirdParty    *bool          `negatable:"" help:"People are asked before it gets anything."`
 	Opaque        *bool          `negatable:"" help:"Its access tokens say nothing by themselves and are dead at once when they end."`
+	Dialect       *string        `help:"Whose ids and claims its tokens have: auth0, ssojet, stytch or zitadel; neutral ones unless given." placeholder:"DIALECT"`
 	Organizations *string        `help:"Whether people sign in through an organization: deny or require; both unless given." placeholder:"WHETHER"`
 }
 
@@ -67,6 +69,7 @@ func (f openIDFlags) apply(a *credential.Application) error {
 	}
 	given(f.AuthMethod, &o.AuthMethod)
 	given(f.Algorithm, &o.Algorithm)
+	given(f.Dialect, &o.Dialect)
 	given(f.LogoutNotice, &o.LogoutNotice)
 	given(f.ThirdParty, &o.ThirdParty)
 	given(f.Opaque, &o.Opaque)
@@ -213,7 +216,7 @@ func (w *place) showApplication(p *program, a credential.Application) error {
 		{"redirect-uri", orDash(o.RedirectURIs)}, {"logout-uri", orDash(o.LogoutURIs)}, {"web-origin", orDash(o.Origins)}, {"scopes", orDash(a.Claims)}, {"audiences", orDash(a.Audiences)},
 		{"algorithm", or(o.Algorithm, "RS256")}, {"access-life", life(o.AccessLife, "1h0m0s")}, {"id-life", life(o.IDLife, "10h0m0s")}, {"refresh-life", life(o.RefreshLife, "720h0m0s")},
 		{"logout-notice", or(o.LogoutNotice, "-")}, {"third-party", strconv.FormatBool(o.ThirdParty)}, {"opaque", strconv.FormatBool(o.Opaque)},
-		{"organizations", or(string(o.Organizations), "allowed")},
+		{"organizations", or(string(o.Organizations), "allowed")}, {"dialect", or(o.Dialect, "neutral")},
 	})
 }
 

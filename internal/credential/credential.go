@@ -129,6 +129,8 @@ type Service struct {
 	Vault Vault
 	// Breaches knows breached passwords; nil knows none.
 	Breaches Breaches
+	// Dialects are those that applications can be set to.
+	Dialects []string
 }
 
 // A Vault seals secrets of people; see vault.Service. It may write, so it is never

@@ -2,6 +2,7 @@ package credential
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -142,7 +143,7 @@ func (s *Service) CreateApplication(ctx context.Context, by access.Actor, a Appl
 	if err := within(by, a.Grants); err != nil {
 		return a, "", err
 	}
-	if err := a.OpenID.Check(); err != nil {
+	if err := s.checkOpenID(a.OpenID); err != nil {
 		return a, "", err
 	}
 	if a.ClientID == "" {
@@ -165,6 +166,14 @@ func (s *Service) CreateApplication(ctx context.Context, by access.Actor, a Appl
 		return recordApplication(ctx, tx, by, "application.created", a)
 	})
 	return a, secret, err
+}
+
+// checkOpenID refuses settings for signing in that cannot be accepted.
+func (s *Service) checkOpenID(o OpenID) error {
+	if o.Dialect != "" && !slices.Contains(s.Dialects, o.Dialect) {
+		return ErrOpenID.On("dialect").Saying("there is no such dialect: choose one of %s, or none", strings.Join(s.Dialects, ", "))
+	}
+	return o.Check()
 }
 
 // Application returns the application that meets the conditions ("id", "client_id").
@@ -210,7 +219,7 @@ func (s *Service) UpdateApplication(ctx context.Context, by access.Actor, i id.I
 		if err := within(by, a.Grants); err != nil {
 			return err
 		}
-		if err := a.OpenID.Check(); err != nil {
+		if err := s.checkOpenID(a.OpenID); err != nil {
 			return err
 		}
 		if err := tx.Applications().Update(ctx, &a); err != nil {

@@ -31,6 +31,7 @@ type OpenID struct {
 	PushedOnly    bool     `json:"pushed_only,omitempty"`   // requests must be sent ahead (RFC 9126)
 	Scopes        []string `json:"scopes,omitempty"`        // it may ask for; empty means all for signing in
 	Organizations Usage    `json:"organizations,omitempty"`
+	Dialect       string   `json:"dialect,omitempty"` // whose ids and claims its tokens have; "" has neutral ones
 	LogoURL       string   `json:"logo_url,omitempty"`
 	TermsURL      string   `json:"terms_url,omitempty"`
 	PrivacyURL    string   `json:"privacy_url,omitempty"`

@@ -41,13 +41,6 @@ var standardScopes = []string{
 // StandardScopes lists the scopes for signing in.
 func StandardScopes() []string { return slices.Clone(standardScopes) }
 
-func permitted(c Client, scope string) bool {
-	if len(c.OpenID.Scopes) > 0 {
-		return contains(c.OpenID.Scopes, scope)
-	}
-	return contains(standardScopes, scope) || contains(c.Claims, scope)
-}
-
 // params are the parameters of a request for authorization.
 type params struct{ url.Values }
 
@@ -79,7 +72,8 @@ func (s *Service) read(ctx context.Context, at Issuer, c Client, p params) (r Re
 	if err := s.form(c, p, &r); err != nil {
 		return r, organization, err
 	}
-	if r.Scopes, r.Audiences, err = scopesOf(c, p); err != nil {
+	within, err := s.scopesOf(ctx, c, p, &r)
+	if err != nil {
 		return r, organization, err
 	}
 	if hint := p.Get("id_token_hint"); hint != "" {
@@ -87,7 +81,7 @@ func (s *Service) read(ctx context.Context, at Issuer, c Client, p params) (r Re
 			return r, organization, err
 		}
 	}
-	organization, err = s.organizationAsked(ctx, c, r.Organization)
+	organization, err = s.organizationAsked(ctx, c, r.Organization, within)
 	return r, organization, err
 }
 
@@ -166,42 +160,52 @@ func claimsAsked(raw string, into *Claims) error {
 }
 
 // scopesOf leaves out scopes that are not known or not allowed (OpenID Connect Core 1.0
-// section 3.1.2.1), and refuses audiences that are not.
-func scopesOf(c Client, p params) (scopes, audiences []string, err error) {
+// section 3.1.2.1), and refuses audiences that are not. Scopes can narrow the sign-in to
+// an organization.
+func (s *Service) scopesOf(ctx context.Context, c Client, p params, r *Request) (within id.ID, err error) {
 	for _, w := range p.words("scope") {
-		if permitted(c, w) && !contains(scopes, w) {
-			scopes = append(scopes, w)
+		if s.permitted(c, w) && !contains(r.Scopes, w) {
+			r.Scopes = append(r.Scopes, w)
 		}
 	}
 	for _, a := range append(slices.Clone(p.Values["audience"]), p.Values["resource"]...) {
-		if a == "" || contains(audiences, a) {
+		if a == "" || contains(r.Audiences, a) {
 			continue
 		}
 		if !contains(c.Audiences, a) {
-			return nil, nil, ErrTarget
+			return id.None, ErrTarget
 		}
-		audiences = append(audiences, a)
+		r.Audiences = append(r.Audiences, a)
 	}
-	return scopes, audiences, nil
+	within, more, err := s.asks(ctx, c, r.Scopes)
+	for _, a := range more {
+		if !contains(r.Audiences, a) {
+			r.Audiences = append(r.Audiences, a)
+		}
+	}
+	return within, err
 }
 
-// organizationAsked finds the organization a request names, by id or slug. One that is
-// suspended or deleted is as unknown as one that never was.
-func (s *Service) organizationAsked(ctx context.Context, c Client, text string) (id.ID, error) {
-	unknown := ErrRequest.Saying("the organization is not known")
-	if text == "" {
+// organizationAsked finds the organization a request names, by id or slug, or that its
+// scopes have named already; both must be the same. One that is suspended or deleted is
+// as unknown as one that never was.
+func (s *Service) organizationAsked(ctx context.Context, c Client, text string, within id.ID) (id.ID, error) {
+	if text == "" && within == id.None {
 		return id.None, nil
 	}
 	if c.OpenID.Organizations == credential.UsageDeny {
 		return id.None, ErrRequest.Saying("the client does not sign in through organizations")
 	}
-	where := query.Is("slug_key", directory.Fold(text))
-	if i, ok := s.parseOrganization(c, text); ok {
-		where = query.Is("id", i)
+	where := []query.Condition{query.Is("state", string(directory.Active))}
+	if text != "" {
+		where = append(where, s.organizationNamed(c, text))
 	}
-	o, err := s.Directory.OrganizationBy(ctx, system(c.Realm), where, query.Is("state", string(directory.Active)))
+	if within != id.None {
+		where = append(where, query.Is("id", within))
+	}
+	o, err := s.Directory.OrganizationBy(ctx, system(c.Realm), where...)
 	if errors.Is(err, directory.ErrOrganizationNotFound) {
-		return id.None, unknown
+		return id.None, errUnknownOrganization
 	}
 	return o.ID, err
 }

@@ -199,12 +199,8 @@ func (s *Service) need(ctx context.Context, c Client, a *Authorization, in sessi
 		return ErrLogin, nil
 	}
 	if r.SubjectHint != "" {
-		u, err := s.Directory.User(ctx, system(c.Realm), in.User)
-		if err != nil {
-			return nil, err
-		}
-		if s.subject(c, u) != r.SubjectHint {
-			return ErrLogin, nil
+		if same, err := s.isSubject(ctx, c, in.User, r.SubjectHint); err != nil || !same {
+			return ErrLogin, err
 		}
 	}
 	if need, err := s.needOrganization(ctx, c, a, in); need != nil || err != nil {
@@ -226,6 +222,9 @@ func (s *Service) need(ctx context.Context, c Client, a *Authorization, in sessi
 // needOrganization settles in which organization the person signs in.
 func (s *Service) needOrganization(ctx context.Context, c Client, a *Authorization, in session.Session) (*fault.Error, error) {
 	usage := c.OpenID.Organizations
+	if s.shape(c).Bound {
+		usage = credential.UsageRequire
+	}
 	switch {
 	case a.Organization != id.None && in.Organization != id.None && in.Organization != a.Organization:
 		return ErrLogin, nil

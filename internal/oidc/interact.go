@@ -208,10 +208,11 @@ func (s *Service) AuthorizeDevice(ctx context.Context, at Issuer, r DeviceReques
 	}
 	asked := params{map[string][]string{"scope": {r.Scope}, "audience": r.Audiences}}
 	a := Authorization{Application: c.ID, Kind: Device, State: Pending, Request: Request{Issuer: at.URL, Organization: r.Organization}}
-	if a.Request.Scopes, a.Request.Audiences, err = scopesOf(c, asked); err != nil {
+	within, err := s.scopesOf(ctx, c, asked, &a.Request)
+	if err != nil {
 		return d, err
 	}
-	if a.Organization, err = s.organizationAsked(ctx, c, r.Organization); err != nil {
+	if a.Organization, err = s.organizationAsked(ctx, c, r.Organization, within); err != nil {
 		return d, err
 	}
 	d = DeviceAuthorization{DeviceCode: credential.NewSecret(""), UserCode: userCode(), Life: deviceLife, Interval: deviceInterval}

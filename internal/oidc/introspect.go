@@ -143,8 +143,11 @@ func (s *Service) UserInfo(ctx context.Context, at Issuer, raw string) (map[stri
 	if err != nil {
 		return nil, orToken(err)
 	}
-	claims := s.personal(f, g.Claims["userinfo"])
-	claims["sub"] = s.subject(g.Client, f.User)
+	claims, err := s.personal(ctx, f, g.Claims["userinfo"])
+	if err != nil {
+		return nil, orToken(err)
+	}
+	claims["sub"] = s.subject(f)
 	return claims, nil
 }
 
@@ -179,22 +182,42 @@ func (s *Service) Introspect(ctx context.Context, at Issuer, p Proof, raw string
 	if len(g.Scopes) > 0 {
 		said["scope"] = strings.Join(g.Scopes, " ")
 	}
-	if g.User == id.None {
-		return said, nil
+	err = s.say(ctx, c, g, said)
+	if errors.Is(orToken(err), ErrToken) {
+		return inactive, nil
 	}
-	f, err := s.facts(ctx, g.Client, g.Grant)
-	if err != nil {
-		if errors.Is(orToken(err), ErrToken) {
-			return inactive, nil
+	return said, err
+}
+
+// say completes what is said of a token to a client that asks about it. What belongs to
+// no application is spelled as who asks has it.
+func (s *Service) say(ctx context.Context, asks Client, g Granted, said map[string]any) (err error) {
+	f := Facts{Realm: g.Realm, Client: g.Client, Issuer: g.Issuer, Scopes: g.Scopes, Grant: g.Grant}
+	if g.User != id.None {
+		if g.Client.ClientID == "" {
+			g.Client.OpenID.Dialect = asks.OpenID.Dialect
 		}
-		return nil, err
+		if f, err = s.facts(ctx, g.Client, g.Grant); err != nil {
+			return err
+		}
+		personal, err := s.personal(ctx, f, nil)
+		if err != nil {
+			return err
+		}
+		maps.Copy(said, personal)
+		said["sub"] = s.subject(f)
+		if f.User.Username != "" {
+			said["username"] = f.User.Username
+		}
+	} else if g.Organization != id.None && s.word(g.Client) != "" {
+		if f.Organization, err = s.Directory.Organization(ctx, system(g.Realm), g.Organization); err != nil {
+			return err
+		}
 	}
-	maps.Copy(said, s.personal(f, nil))
-	said["sub"] = s.subject(g.Client, f.User)
-	if f.User.Username != "" {
-		said["username"] = f.User.Username
+	if complete := s.shape(f.Client).Access; complete != nil {
+		return complete(ctx, f, said)
 	}
-	return said, nil
+	return nil
 }
 
 // concerns reports whether a token is any of a client's business: its own, made for it

@@ -49,22 +49,32 @@ func seconds(n int64, otherwise time.Duration) time.Duration {
 // facts looks up what tokens say of a person. It asks as the server itself: whether
 // somebody may have a token was decided before.
 func (s *Service) facts(ctx context.Context, c Client, g session.Grant) (f Facts, err error) {
-	f = Facts{Realm: c.Realm, Client: c, Issuer: g.Issuer, Scopes: g.Scopes}
+	f = Facts{Realm: c.Realm, Client: c, Issuer: g.Issuer, Scopes: g.Scopes, Grant: g}
 	by := access.System(c.Realm)
-	if f.User, err = s.Directory.User(ctx, by, g.User); err != nil || g.Organization == id.None {
+	if f.User, err = s.Directory.User(ctx, by, g.User); err != nil {
+		return f, err
+	}
+	if c.Scheme == machineScheme && c.OpenID.Dialect == "" {
+		f.Client.OpenID.Dialect = s.dialectOf(c.Realm, f.User, c.ClientID)
+	}
+	shape := s.shape(f.Client)
+	own := shape.Claims != nil || shape.Access != nil || shape.User != nil
+	if g.Organization == id.None {
+		if own {
+			f.Roles, err = s.Directory.AssignedRoles(ctx, by, id.None, g.User)
+		}
 		return f, err
 	}
 	if f.Organization, err = s.Directory.Organization(ctx, by, g.Organization); err != nil {
 		return f, err
 	}
-	if !f.asks("roles") && s.Shapes[c.Scheme].Claims == nil && s.Shapes[c.Scheme].Access == nil {
+	if !f.Asks("roles") && !own {
 		return f, nil
 	}
-	m, err := s.Directory.Member(ctx, by, g.Organization, query.Is("user_id", g.User))
-	if err != nil {
+	if f.Member, err = s.Directory.Member(ctx, by, g.Organization, query.Is("user_id", g.User)); err != nil {
 		return f, err
 	}
-	f.Roles, err = s.roles(ctx, by, m.Roles)
+	f.Roles, err = s.roles(ctx, by, f.Member.Roles)
 	return f, err
 }
 
@@ -91,7 +101,7 @@ func (s *Service) issue(ctx context.Context, c Client, g session.Grant) (t Token
 	if t.Access, err = s.access(ctx, c, g, f, t.Life); err != nil {
 		return t, err
 	}
-	if f.asks("openid") {
+	if f.Asks("openid") {
 		t.ID, err = s.idToken(ctx, c, g, f, t.Access)
 	}
 	return t, err
@@ -124,17 +134,19 @@ func (s *Service) access(ctx context.Context, c Client, g session.Grant, f Facts
 		claims["scope"] = strings.Join(g.Scopes, " ")
 	}
 	if g.User != id.None {
-		claims["sub"] = s.subject(c, f.User)
+		claims["sub"] = s.subject(f)
 		claims["auth_time"] = g.AuthTime().Unix()
 		if g.Session != id.None && c.Scheme != machineScheme {
 			claims["sid"] = plainSession(c.Realm, g.Session)
 		}
 	}
 	if f.Organization.ID != id.None {
-		claims["org_id"] = s.organizationName(c, f.Organization)
+		claims["org_id"] = s.organizationName(f)
 	}
-	if more := s.Shapes[c.Scheme].Access; more != nil {
-		maps.Copy(claims, more(f))
+	if complete := s.shape(f.Client).Access; complete != nil {
+		if err := complete(ctx, f, claims); err != nil {
+			return "", err
+		}
 	}
 	return s.Tokens.Sign(ctx, c.Realm, algorithm(c), accessType, claims)
 }
@@ -168,11 +180,14 @@ func algorithm(c Client) string {
 // idToken says who signed in, when and how (OpenID Connect Core 1.0 section 2). It is
 // never made without a subject.
 func (s *Service) idToken(ctx context.Context, c Client, g session.Grant, f Facts, accessToken string) (string, error) {
-	now, subject := s.Now(), s.subject(c, f.User)
+	now, subject := s.Now(), s.subject(f)
 	if subject == "" {
 		return "", fault.ErrInternal.Because(errNobody)
 	}
-	claims := s.personal(f, g.Claims["id_token"])
+	claims, err := s.personal(ctx, f, g.Claims["id_token"])
+	if err != nil {
+		return "", err
+	}
 	maps.Copy(claims, map[string]any{
 		"iss": g.Issuer, "sub": subject, "aud": c.ClientID, "iat": now.Unix(),
 		"exp": now.Add(seconds(c.OpenID.IDLife, idLife)).Unix(), "auth_time": g.AuthTime().Unix(), "at_hash": halfHash(algorithm(c), accessToken),

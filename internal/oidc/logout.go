@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"guildhall/internal/credential"
+	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
 	"guildhall/internal/session"
@@ -56,11 +57,9 @@ func (s *Service) SignOut(ctx context.Context, at Issuer, r SignOutRequest) (out
 	}
 	mine := sid == plainSession(at.Realm, in.ID)
 	if !mine && subject != "" && sid == "" {
-		u, err := s.Directory.User(ctx, system(at.Realm), in.User)
-		if err != nil {
+		if mine, err = s.isSubject(ctx, c, in.User, subject); err != nil {
 			return out, err
 		}
-		mine = s.subject(c, u) == subject
 	}
 	if !mine && !r.Confirmed {
 		return SignedOut{Confirm: true, Return: out.Return}, nil
@@ -185,12 +184,23 @@ func (s *Service) logoutToken(ctx context.Context, c Client, d session.SignOut) 
 	if err != nil {
 		return "", err
 	}
+	f := Facts{Realm: c.Realm, Client: c, User: u}
+	if s.shape(c).Bound {
+		f.Member, err = s.Directory.Member(ctx, system(c.Realm), d.Organization, query.Is("user_id", d.User))
+		if err != nil && fault.KindOf(err) != fault.NotFound {
+			return "", err
+		}
+	}
 	now := s.Now()
 	var jti [16]byte
 	rand.Read(jti[:]) // never fails (crypto/rand)
-	return s.Tokens.Sign(ctx, c.Realm, algorithm(c), logoutType, map[string]any{
-		"iss": d.Issuer, "sub": s.subject(c, u), "aud": c.ClientID, "iat": now.Unix(), "exp": now.Add(2 * time.Minute).Unix(),
+	claims := map[string]any{
+		"iss": d.Issuer, "sub": s.subject(f), "aud": c.ClientID, "iat": now.Unix(), "exp": now.Add(2 * time.Minute).Unix(),
 		"jti": base64.RawURLEncoding.EncodeToString(jti[:]), "sid": plainSession(c.Realm, d.Session),
 		"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
-	})
+	}
+	if claims["sub"] == "" { // who was a member is none any more; the session is named, which is enough
+		delete(claims, "sub")
+	}
+	return s.Tokens.Sign(ctx, c.Realm, algorithm(c), logoutType, claims)
 }

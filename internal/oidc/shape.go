@@ -1,23 +1,45 @@
 package oidc
 
 import (
-	"maps"
+	"context"
+	"errors"
+	"slices"
 	"strings"
 
 	"guildhall/internal/directory"
+	"guildhall/internal/fault"
 	"guildhall/internal/id"
+	"guildhall/internal/query"
+	"guildhall/internal/session"
 )
 
-// A Shape is how applications of one scheme find objects spelled, and which claims they
-// get besides the usual ones. Missing functions leave it at the plain form.
+// A Shape is how applications of one dialect find objects spelled, and which scopes and
+// claims they have besides the usual ones. Missing functions leave it at the plain form.
 type Shape struct {
-	User              func(realm id.ID, u directory.User) string
-	Organization      func(realm id.ID, o directory.Organization) string
+	// Bound is a dialect that knows people only within an organization: nobody signs in
+	// to its applications without one, and tokens are about the membership.
+	Bound bool
+	// User spells whom a token is about.
+	User func(f Facts) string
+	// Whose finds the user that User spelled, for dialects that are Bound.
+	Whose             func(ctx context.Context, realm id.ID, subject string) (id.ID, error)
+	Organization      func(f Facts) string
 	ParseOrganization func(realm id.ID, s string) (id.ID, bool)
-	// Claims adds to what ID tokens and userinfo say.
-	Claims func(f Facts) map[string]any
-	// Access adds to what self-contained access tokens say, or replaces it.
-	Access func(f Facts) map[string]any
+	// Knows reports whether a scope is one of the dialect's own, and Reads what it asks
+	// for besides claims.
+	Knows func(scope string) bool
+	Reads func(ctx context.Context, realm id.ID, scope string) (Asked, error)
+	// Claims completes what ID tokens, userinfo and introspection say of a person.
+	Claims func(ctx context.Context, f Facts, claims map[string]any) error
+	// Access completes what self-contained access tokens and introspection say of what
+	// the token is for.
+	Access func(ctx context.Context, f Facts, claims map[string]any) error
+}
+
+// Asked is what a scope of a dialect asks for besides claims.
+type Asked struct {
+	Organization id.ID  // the sign-in has to be through this one
+	Audience     string // the token is to be for this one as well
 }
 
 // Facts are what is known when a token is made.
@@ -26,12 +48,24 @@ type Facts struct {
 	Client       Client
 	Issuer       string
 	Scopes       []string
+	Grant        session.Grant          // zero for a program that stands for itself
 	User         directory.User         // zero for a program that stands for itself
 	Organization directory.Organization // zero for none
-	Roles        []directory.Role       // of the member in the organization
+	Member       directory.Membership   // of the user in the organization, if the dialect has a say
+	Roles        []directory.Role       // in the organization, or in the realm if there is none
 }
 
-func (f Facts) asks(scope string) bool { return contains(f.Scopes, scope) }
+// Asks reports whether a scope was granted.
+func (f Facts) Asks(scope string) bool { return contains(f.Scopes, scope) }
+
+// shape is that of an application: of the dialect it was set to, or else of the wire
+// that it was made for.
+func (s *Service) shape(c Client) Shape {
+	if c.OpenID.Dialect != "" {
+		return s.Shapes[c.OpenID.Dialect]
+	}
+	return s.Shapes[c.Scheme]
+}
 
 // The plain spellings are those of the native API.
 func plainUser(realm id.ID, i id.ID) string { return "usr_" + id.For(realm, id.User).Base62(i) }
@@ -45,34 +79,122 @@ func plainSession(realm id.ID, i id.ID) string {
 }
 
 // subject spells whom tokens for an application are about.
-func (s *Service) subject(c Client, u directory.User) string {
-	if f := s.Shapes[c.Scheme].User; f != nil {
-		return f(c.Realm, u)
+func (s *Service) subject(f Facts) string {
+	if spell := s.shape(f.Client).User; spell != nil {
+		return spell(f)
 	}
-	return plainUser(c.Realm, u.ID)
+	return plainUser(f.Realm, f.User.ID)
 }
 
-func (s *Service) organizationName(c Client, o directory.Organization) string {
-	if f := s.Shapes[c.Scheme].Organization; f != nil {
-		return f(c.Realm, o)
+// isSubject reports whether a subject that an application was told is a user.
+func (s *Service) isSubject(ctx context.Context, c Client, user id.ID, subject string) (bool, error) {
+	if whose := s.shape(c).Whose; whose != nil {
+		i, err := whose(ctx, c.Realm, subject)
+		if fault.KindOf(err) == fault.NotFound {
+			err = nil
+		}
+		return err == nil && i == user && i != id.None, err
 	}
-	return plainOrganization(c.Realm, o.ID)
+	u, err := s.Directory.User(ctx, system(c.Realm), user)
+	if err != nil {
+		return false, err
+	}
+	return s.subject(Facts{Realm: c.Realm, Client: c, User: u}) == subject, nil
 }
 
-// parseOrganization reads how an application spells an organization.
-func (s *Service) parseOrganization(c Client, text string) (id.ID, bool) {
-	if f := s.Shapes[c.Scheme].ParseOrganization; f != nil {
+func (s *Service) organizationName(f Facts) string {
+	if spell := s.shape(f.Client).Organization; spell != nil {
+		return spell(f)
+	}
+	return plainOrganization(f.Realm, f.Organization.ID)
+}
+
+// organizationNamed is the condition under which an organization is the one that an
+// application names, by id in its own spelling or ours, or by slug.
+func (s *Service) organizationNamed(c Client, text string) query.Condition {
+	if f := s.shape(c).ParseOrganization; f != nil {
 		if i, ok := f(c.Realm, text); ok {
-			return i, true
+			return query.Is("id", i)
 		}
 	}
-	rest, ok := strings.CutPrefix(text, "org_")
-	i, good := id.For(c.Realm, id.Organization).ParseBase62(rest)
-	return i, ok && good
+	if rest, ok := strings.CutPrefix(text, "org_"); ok {
+		if i, good := id.For(c.Realm, id.Organization).ParseBase62(rest); good {
+			return query.Is("id", i)
+		}
+	}
+	where := query.Is("slug_key", directory.Fold(text))
+	if word := s.word(c); word != "" { // an id that came along from elsewhere
+		where = query.Any(where, query.Is("alias", word+":"+text))
+	}
+	return where
 }
 
+// word is the name of the dialect of an application, "" for none.
+func (s *Service) word(c Client) string {
+	for _, word := range []string{c.OpenID.Dialect, c.Scheme} {
+		if _, ok := s.Shapes[word]; ok {
+			return word
+		}
+	}
+	return ""
+}
+
+// dialectOf is the dialect in which a machine user spells its own id.
+func (s *Service) dialectOf(realm id.ID, u directory.User, subject string) string {
+	for word, shape := range s.Shapes {
+		if shape.User != nil && !shape.Bound && shape.User(Facts{Realm: realm, User: u}) == subject {
+			return word
+		}
+	}
+	return ""
+}
+
+// permitted reports whether an application may ask for a scope.
+func (s *Service) permitted(c Client, scope string) bool {
+	if len(c.OpenID.Scopes) > 0 && contains(c.OpenID.Scopes, scope) {
+		return true
+	}
+	if len(c.OpenID.Scopes) == 0 && (contains(standardScopes, scope) || contains(c.Claims, scope)) {
+		return true
+	}
+	knows := s.shape(c).Knows
+	return knows != nil && knows(scope)
+}
+
+// asks settles what scopes of the dialect's own ask for besides claims. Two that name
+// different organizations, and one that names none, are refused: that they narrow the
+// sign-in must never be lost.
+func (s *Service) asks(ctx context.Context, c Client, scopes []string) (organization id.ID, audiences []string, err error) {
+	shape := s.shape(c)
+	if shape.Knows == nil || shape.Reads == nil {
+		return id.None, nil, nil
+	}
+	for _, sc := range scopes {
+		if !shape.Knows(sc) {
+			continue
+		}
+		asked, err := shape.Reads(ctx, c.Realm, sc)
+		switch {
+		case fault.KindOf(err) == fault.NotFound, errors.Is(err, errUnknownOrganization):
+			return id.None, nil, errUnknownOrganization
+		case err != nil:
+			return id.None, nil, err
+		case asked.Organization != id.None && organization != id.None && organization != asked.Organization:
+			return id.None, nil, ErrRequest.Saying("two organizations are named")
+		case asked.Organization != id.None:
+			organization = asked.Organization
+		}
+		if asked.Audience != "" && !slices.Contains(audiences, asked.Audience) {
+			audiences = append(audiences, asked.Audience)
+		}
+	}
+	return organization, audiences, nil
+}
+
+var errUnknownOrganization = ErrRequest.Saying("the organization is not known")
+
 // personal are the claims of each scope (OpenID Connect Core 1.0 section 5.4).
-func (s *Service) personal(f Facts, one []string) map[string]any {
+func (s *Service) personal(ctx context.Context, f Facts, one []string) (map[string]any, error) {
 	u := f.User
 	all := map[string]map[string]any{
 		"profile": {
@@ -86,7 +208,7 @@ func (s *Service) personal(f Facts, one []string) map[string]any {
 	claims := map[string]any{}
 	for scope, of := range all {
 		for name, value := range of {
-			if value == "" || value == nil || !f.asks(scope) && !contains(one, name) {
+			if value == "" || value == nil || !f.Asks(scope) && !contains(one, name) {
 				continue
 			}
 			claims[name] = value
@@ -99,13 +221,13 @@ func (s *Service) personal(f Facts, one []string) map[string]any {
 		delete(claims, "phone_number_verified")
 	}
 	if f.Organization.ID != id.None {
-		claims["org_id"] = s.organizationName(f.Client, f.Organization)
+		claims["org_id"] = s.organizationName(f)
 		claims["org_name"] = f.Organization.Slug
 	}
-	if more := s.Shapes[f.Client.Scheme].Claims; more != nil {
-		maps.Copy(claims, more(f))
+	if complete := s.shape(f.Client).Claims; complete != nil {
+		return claims, complete(ctx, f, claims)
 	}
-	return claims
+	return claims, nil
 }
 
 func roleKeys(roles []directory.Role) []string {

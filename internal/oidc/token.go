@@ -207,7 +207,7 @@ func (s *Service) refresh(ctx context.Context, at Issuer, c Client, r TokenReque
 			if g.Application != c.ID || !at.at(g.Issuer) {
 				return ErrGrant
 			}
-			scopes, err = narrowed(allowedNow(c, g.Scopes), r.Scope)
+			scopes, err = narrowed(s.allowedNow(c, g.Scopes), r.Scope)
 			return err
 		})
 		if told, reused := session.Reused(err); reused {
@@ -242,8 +242,8 @@ func orElse(err, otherwise error) error {
 }
 
 // allowedNow leaves out what the application may not have any more.
-func allowedNow(c Client, scopes []string) []string {
-	return slices.DeleteFunc(slices.Clone(scopes), func(sc string) bool { return !permitted(c, sc) })
+func (s *Service) allowedNow(c Client, scopes []string) []string {
+	return slices.DeleteFunc(slices.Clone(scopes), func(sc string) bool { return !s.permitted(c, sc) })
 }
 
 // narrowed gives the scopes that were asked for, or all; more is refused.
@@ -265,10 +265,16 @@ func (s *Service) forItself(ctx context.Context, at Issuer, c Client, r TokenReq
 	if !c.Confidential() {
 		return t, ErrUnauthorized
 	}
-	scopes, err := narrowed(c.Claims, r.Scope)
+	own, asked := s.ownScopes(c, r.Scope)
+	scopes, err := narrowed(c.Claims, asked)
 	if err != nil {
 		return t, err
 	}
+	within, more, err := s.asks(ctx, c, own)
+	if err != nil {
+		return t, err
+	}
+	scopes = append(slices.Clone(scopes), own...)
 	for _, a := range r.Audiences {
 		if !contains(c.Audiences, a) && !at.at(a) {
 			return t, ErrTarget
@@ -278,9 +284,10 @@ func (s *Service) forItself(ctx context.Context, at Issuer, c Client, r TokenReq
 	if len(audiences) == 0 {
 		audiences = c.Audiences
 	}
+	audiences = append(slices.Clone(audiences), more...)
 	f := Facts{Realm: c.Realm, Client: c, Issuer: at.URL, Scopes: scopes}
 	g := session.Grant{Issuer: at.URL, Scopes: scopes, Audiences: audiences, Organization: c.Organization}
-	if f.Organization, err = s.ofClient(ctx, c, r.Organization); err != nil {
+	if f.Organization, err = s.ofClient(ctx, c, r.Organization, within); err != nil {
 		return t, err
 	}
 	t.Scopes, t.Life = scopes, seconds(c.OpenID.AccessLife, accessLife)
@@ -290,19 +297,38 @@ func (s *Service) forItself(ctx context.Context, at Issuer, c Client, r TokenReq
 
 // ofClient is the organization of an application's own token: its owner, or none. It
 // may be named, but no other can.
-func (s *Service) ofClient(ctx context.Context, c Client, asked string) (o directory.Organization, err error) {
+func (s *Service) ofClient(ctx context.Context, c Client, asked string, within id.ID) (o directory.Organization, err error) {
 	if c.Organization != id.None {
 		if o, err = s.Directory.Organization(ctx, system(c.Realm), c.Organization); err != nil {
 			return o, orGrant(err)
 		}
 	}
-	if asked == "" {
+	if asked == "" && within == id.None {
 		return o, nil
 	}
-	if i, ok := s.parseOrganization(c, asked); c.Organization == id.None || !(ok && i == o.ID) && asked != o.Slug {
-		return o, ErrRequest.Saying("the client has nothing to do with the organization")
+	named, err := s.organizationAsked(ctx, c, asked, within)
+	if err == nil && (c.Organization == id.None || named != o.ID) || errors.Is(err, errUnknownOrganization) {
+		err = ErrRequest.Saying("the client has nothing to do with the organization")
 	}
-	return o, nil
+	return o, err
+}
+
+// ownScopes takes the dialect's own scopes out of those that are asked for.
+func (s *Service) ownScopes(c Client, scope string) (own []string, others string) {
+	knows := s.shape(c).Knows
+	if knows == nil {
+		return nil, scope
+	}
+	var rest []string
+	for _, w := range strings.Fields(scope) {
+		switch {
+		case !knows(w) || contains(c.Claims, w):
+			rest = append(rest, w)
+		case !contains(own, w):
+			own = append(own, w)
+		}
+	}
+	return own, strings.Join(rest, " ")
 }
 
 // bearer gives a token for an assertion (RFC 7523 section 2.1): of a machine user that
@@ -344,8 +370,8 @@ func (s *Service) names(realm id.ID) func(directory.User) []string {
 			list = append(list, u.Username)
 		}
 		for _, shape := range s.Shapes {
-			if shape.User != nil {
-				list = append(list, shape.User(realm, u))
+			if shape.User != nil && !shape.Bound {
+				list = append(list, shape.User(Facts{Realm: realm, User: u}))
 			}
 		}
 		return list
@@ -359,7 +385,16 @@ const machineScheme = "machine"
 // grant keeps them alive as long as the user and the key are, and no longer than they last.
 func (s *Service) machine(ctx context.Context, at Issuer, proved credential.Assertion, subject string, r TokenRequest) (t Tokens, err error) {
 	c := Client{credential.Application{Scheme: machineScheme, ClientID: subject}, at.Realm}
-	scopes, audiences, err := scopesOf(c, params{url.Values{"scope": {r.Scope}, "audience": slices.DeleteFunc(slices.Clone(r.Audiences), at.at)}})
+	known, err := s.Directory.User(ctx, system(at.Realm), proved.User)
+	if err != nil {
+		return t, orGrant(err)
+	}
+	c.OpenID.Dialect = s.dialectOf(at.Realm, known, subject)
+	asked := Request{}
+	within, err := s.scopesOf(ctx, c, params{url.Values{"scope": {r.Scope}, "audience": slices.DeleteFunc(slices.Clone(r.Audiences), at.at)}}, &asked)
+	if err == nil {
+		within, err = s.organizationAsked(ctx, c, "", within)
+	}
 	if err != nil {
 		return t, err // only this server can be named: nothing says which APIs a user may call
 	}
@@ -372,12 +407,12 @@ func (s *Service) machine(ctx context.Context, at Issuer, proved credential.Asse
 		if !fresh {
 			return errAssertion
 		}
-		u, err := tx.Present(ctx, id.None, proved.User)
+		u, err := tx.Present(ctx, within, proved.User)
 		if err != nil {
 			return err
 		}
 		made := session.Grant{
-			User: u.ID, Home: u.Home, Session: proved.Key, Issuer: at.URL, Scopes: scopes, Audiences: audiences,
+			Organization: within, User: u.ID, Home: u.Home, Session: proved.Key, Issuer: at.URL, Scopes: asked.Scopes, Audiences: asked.Audiences,
 			Factors: []session.Factor{{Method: "machine_key", At: s.Now(), Credential: proved.Key}}, ExpiresAt: s.Now().Add(accessLife),
 		}
 		_, err = s.Sessions.Give(ctx, tx, &made, false)

@@ -4,6 +4,10 @@ import (
 	"context"
 	"time"
 
+	"guildhall/internal/dialect/auth0"
+	"guildhall/internal/dialect/ssojet"
+	"guildhall/internal/dialect/stytch"
+	zitadel "guildhall/internal/dialect/zitadel/claims"
 	"guildhall/internal/oidc"
 	"guildhall/internal/outbound"
 	"guildhall/internal/store"
@@ -18,8 +22,18 @@ func (s *Server) openProvider(ctx context.Context) (err error) {
 	s.Provider = &oidc.Service{
 		Store: store.For[oidc.Tx](s.DB), Sessions: s.Sessions, Directory: s.Directory, Applications: store.Finder{DB: s.DB}, Tokens: s.Tokens,
 		Documents: &outbound.Fetcher{Guard: s.out, Now: time.Now, Life: keysLife}, Poster: &outbound.Poster{Guard: s.out, Timeout: noticeTime}, Now: time.Now, Key: key, Enough: s.SignIn.Enough, Machines: s.Credentials,
+		Shapes: s.shapes(),
 	}
 	return err
+}
+
+// shapes are what tokens look like to the applications of each dialect that has
+// applications.
+func (s Services) shapes() map[string]oidc.Shape {
+	return map[string]oidc.Shape{
+		"auth0": auth0.Shape(), "ssojet": ssojet.Shape(s.Directory), "stytch": stytch.Shape(s.Directory, s.Sessions),
+		"zitadel": zitadel.Shape(s.Directory, s.Projects, s.Realms),
+	}
 }
 
 const (

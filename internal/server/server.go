@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -93,7 +95,7 @@ func NewServices(db *store.DB, key vault.Master) Services {
 	credentials := &credential.Service{
 		Store: store.For[credential.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now, Hasher: credential.NewHasher(), Vault: sealed,
 	}
-	return Services{
+	made := Services{
 		DB:          db,
 		Directory:   &directory.Service{Store: store.For[directory.Tx](db), Now: time.Now},
 		Projects:    &project.Service{Store: store.For[project.Tx](db), Now: time.Now},
@@ -115,6 +117,8 @@ func NewServices(db *store.DB, key vault.Master) Services {
 		},
 		Archives: &archive.Service{Store: store.Archives{DB: db}},
 	}
+	credentials.Dialects = slices.Sorted(maps.Keys(made.shapes()))
+	return made
 }
 
 // Purger does the work of purges, and signs their receipts.

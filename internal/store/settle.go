@@ -271,7 +271,7 @@ func checkApplication(a *credential.Application) error {
 		return err
 	}
 	o := a.OpenID
-	if err := words(2048, slices.Concat(o.RedirectURIs, o.LogoutURIs, o.Origins, o.GrantTypes, o.Scopes, []string{string(o.Kind), o.AuthMethod, o.Algorithm})...); err != nil {
+	if err := words(2048, slices.Concat(o.RedirectURIs, o.LogoutURIs, o.Origins, o.GrantTypes, o.Scopes, []string{string(o.Kind), o.AuthMethod, o.Algorithm, o.Dialect})...); err != nil {
 		return err
 	}
 	if err := words(2048, o.LogoutNotice, o.LogoURL, o.TermsURL, o.PrivacyURL); err != nil {

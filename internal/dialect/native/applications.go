@@ -37,6 +37,7 @@ type signIn struct {
 	PushedOnly    bool     `json:"pushed_only,omitempty" doc:"It has to send its requests ahead."`
 	Scopes        []string `json:"scopes,omitempty" maxItems:"200" doc:"Scopes it may ask for; all for signing in unless given."`
 	Organizations string   `json:"organizations,omitempty" doc:"deny or require; both are allowed unless given."`
+	Dialect       string   `json:"dialect,omitempty" doc:"Whose ids and claims its tokens have; neutral ones unless given. What each says is in the manual, under the OpenID provider."`
 	LogoURL       string   `json:"logo_url,omitempty"`
 	TermsURL      string   `json:"terms_url,omitempty"`
 	PrivacyURL    string   `json:"privacy_url,omitempty"`
@@ -47,7 +48,7 @@ func (s signIn) settings() credential.OpenID {
 		Kind: credential.AppKind(s.Kind), RedirectURIs: s.RedirectURIs, LogoutURIs: s.LogoutURIs, Origins: s.Origins, GrantTypes: s.GrantTypes,
 		AuthMethod: s.AuthMethod, Keys: s.Keys, KeysURI: s.KeysURI, Algorithm: s.Algorithm, Opaque: s.Opaque, FixedRefresh: s.FixedRefresh, AccessLife: s.AccessLife,
 		IDLife: s.IDLife, RefreshLife: s.RefreshLife, RefreshIdle: s.RefreshIdle, LogoutNotice: s.LogoutNotice, ThirdParty: s.ThirdParty,
-		PushedOnly: s.PushedOnly, Scopes: s.Scopes, Organizations: credential.Usage(s.Organizations), LogoURL: s.LogoURL, TermsURL: s.TermsURL,
+		PushedOnly: s.PushedOnly, Scopes: s.Scopes, Organizations: credential.Usage(s.Organizations), Dialect: s.Dialect, LogoURL: s.LogoURL, TermsURL: s.TermsURL,
 		PrivacyURL: s.PrivacyURL,
 	}
 }
@@ -57,7 +58,7 @@ func showSignIn(o credential.OpenID) signIn {
 		Kind: string(o.Kind), RedirectURIs: o.RedirectURIs, LogoutURIs: o.LogoutURIs, Origins: o.Origins, GrantTypes: o.GrantTypes,
 		AuthMethod: o.AuthMethod, Keys: o.Keys, KeysURI: o.KeysURI, Algorithm: o.Algorithm, Opaque: o.Opaque, FixedRefresh: o.FixedRefresh, AccessLife: o.AccessLife,
 		IDLife: o.IDLife, RefreshLife: o.RefreshLife, RefreshIdle: o.RefreshIdle, LogoutNotice: o.LogoutNotice, ThirdParty: o.ThirdParty,
-		PushedOnly: o.PushedOnly, Scopes: o.Scopes, Organizations: string(o.Organizations), LogoURL: o.LogoURL, TermsURL: o.TermsURL,
+		PushedOnly: o.PushedOnly, Scopes: o.Scopes, Organizations: string(o.Organizations), Dialect: o.Dialect, LogoURL: o.LogoURL, TermsURL: o.TermsURL,
 		PrivacyURL: o.PrivacyURL,
 	}
 }

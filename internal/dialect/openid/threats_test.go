@@ -617,7 +617,7 @@ func TestDefectsOfOthers(t *testing.T) {
 		}
 	})
 	t.Run("5 there is no ID token without a subject", func(t *testing.T) {
-		w.Provider.Shapes = map[string]oidc.Shape{"openid": {User: func(id.ID, directory.User) string { return "" }}}
+		w.Provider.Shapes = map[string]oidc.Shape{"openid": {User: func(oidc.Facts) string { return "" }}}
 		defer func() { w.Provider.Shapes = nil }()
 		if a := w.redeem(t, w.web, b.code(t, w.web.request())); a.status != 500 || strings.Contains(a.body, "token\":") {
 			t.Errorf("%d %s", a.status, a.body)

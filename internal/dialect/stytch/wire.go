@@ -39,7 +39,7 @@ func requestID(c edge.Call) string {
 
 // words are the first words in the ids of each kind of object.
 var words = map[id.Kind]string{
-	id.Organization: "organization", id.Member: "member", id.Email: "email",
+	id.Organization: "organization", id.Member: "member", id.Email: "email", id.Session: "session",
 }
 
 // spell gives the id of an object: its word, the environment and a UUID.

@@ -14,6 +14,7 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
+	"guildhall/internal/realm"
 )
 
 // Every organization has a domain of its own below the instance's, made of its
@@ -40,6 +41,9 @@ var (
 func ownDomain(o directory.Organization, instance string) string {
 	return strings.ToLower(o.Slug) + "." + instance
 }
+
+// OwnDomain is the domain of an organization of a realm that needs no proof.
+func OwnDomain(o directory.Organization, r realm.Realm) string { return ownDomain(o, domainOf(r)) }
 
 // primaryDomains gives the primary domain of each organization.
 func (a *API) primaryDomains(c *call, all []directory.Organization) (map[id.ID]string, error) {

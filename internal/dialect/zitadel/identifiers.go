@@ -23,6 +23,14 @@ func aliasOf(chosen string) string {
 	return scheme + ":" + chosen
 }
 
+// AliasOf is how an id that its creator chose is kept.
+func AliasOf(chosen string) string { return aliasOf(chosen) }
+
+// Spell writes an id as this dialect's answers do.
+func Spell(realm id.ID, kind id.Kind, i id.ID, alias string) string {
+	return spell(realm, kind, i, alias)
+}
+
 // unissued refuses a chosen id that this server may have given to an object of the
 // realm, or may give to one yet: it is, was, or will be somebody else's, and what
 // still refers to that one must never reach the new object. Nothing in a realm is

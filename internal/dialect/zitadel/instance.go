@@ -125,6 +125,14 @@ const (
 	hostsLife = 5 * time.Second
 )
 
+// domainOf is the name under which a realm is reached.
+func domainOf(r realm.Realm) string {
+	if i := slices.IndexFunc(r.Origins, func(o string) bool { return hostOf(o) != "" }); i >= 0 {
+		return hostOf(r.Origins[i])
+	}
+	return "localhost"
+}
+
 // instanceDomain is the domain below which every organization has its own.
 func (a *API) instanceDomain(c *call) (string, error) {
 	now := a.Now()
@@ -138,10 +146,7 @@ func (a *API) instanceDomain(c *call) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	h = host{name: "localhost", until: now.Add(hostsLife)}
-	if i := slices.IndexFunc(r.Origins, func(o string) bool { return hostOf(o) != "" }); i >= 0 {
-		h.name = hostOf(r.Origins[i])
-	}
+	h = host{name: domainOf(r), until: now.Add(hostsLife)}
 	a.hosts.mu.Lock()
 	defer a.hosts.mu.Unlock()
 	if a.hosts.known == nil || len(a.hosts.known) >= hostsMost {
