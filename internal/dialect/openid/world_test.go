@@ -67,6 +67,8 @@ type world struct {
 	web     client         // keeps a secret, may use refresh tokens
 	spa     client         // keeps none
 	machine client
+
+	formPost bool // responses come by form, whatever a test asks for
 }
 
 type client struct {
@@ -203,6 +205,13 @@ type answer struct {
 func (b *browser) do(t testing.TB, method, target string, form url.Values) answer {
 	t.Helper()
 	var body io.Reader
+	if b.w.formPost && strings.HasPrefix(target, "/authorize") {
+		if form != nil {
+			form = with(form, "response_mode", "form_post")
+		} else {
+			target += "&response_mode=form_post"
+		}
+	}
 	if form != nil {
 		body = strings.NewReader(form.Encode())
 	}
@@ -231,10 +240,16 @@ func (a answer) json(t testing.TB) map[string]any {
 	return m
 }
 
-// location is where a redirect leads, with its parameters from wherever they are.
+// action is where a form leads.
+var action = regexp.MustCompile(`<form method="post" action="([^"]+)"`)
+
+// location is where a redirect or a form leads, with its parameters from wherever they are.
 func (a answer) location(t testing.TB) (string, url.Values) {
 	t.Helper()
 	to := a.header.Get("Location")
+	if m := action.FindStringSubmatch(a.body); to == "" && m != nil {
+		return html.UnescapeString(m[1]), a.fields()
+	}
 	if to == "" {
 		t.Fatalf("no redirect: %d %s", a.status, a.body)
 	}
