@@ -1,7 +1,8 @@
 package main
 
 import (
-	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -50,7 +51,8 @@ func firstLine(path string) (string, error) {
 type exportCommand struct {
 	placeFlags
 	archiveFlags
-	Organization string `help:"Slug or id of the organization." required:"" placeholder:"ID|SLUG"`
+	Organization string `help:"Slug or id of the organization." placeholder:"ID|SLUG" xor:"what" required:""`
+	Deletion     string `help:"Id of a deletion that had an export made first: fetches that, which is encrypted for whom the deletion named." placeholder:"DELETION" xor:"what" required:""`
 	Output       string `short:"o" help:"File to write, which must not exist yet, or - for standard output." required:"" placeholder:"FILE"`
 }
 
@@ -76,12 +78,15 @@ func (c *exportCommand) Run(p *program) error {
 		return err
 	}
 	defer w.db.Close()
+	if c.Deletion != "" {
+		return w.fetchExport(p, c.Deletion, c.Output)
+	}
 	o, err := w.organization(p.Context, c.Organization)
 	if err != nil {
 		return err
 	}
 	if c.Output != "-" {
-		e, err := w.exportTo(p.Context, o, opts, c.Output)
+		e, err := w.exportTo(p, o, opts, c.Output)
 		if err != nil {
 			return err
 		}
@@ -102,31 +107,81 @@ func told(out io.Writer, e archive.Exported, where string) error {
 	return err
 }
 
-// exportTo writes an archive into a new file, which appears under its name only
-// when it is complete and on the disk.
-func (w *place) exportTo(ctx context.Context, o directory.Organization, opts archive.ExportOptions, path string) (e archive.Exported, err error) {
-	if _, err := os.Lstat(path); err == nil {
-		return e, fmt.Errorf("%s exists already", path)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".guildhall-export-") // for its owner alone
+// exportTo writes an archive into a new file.
+func (w *place) exportTo(p *program, o directory.Organization, opts archive.ExportOptions, path string) (e archive.Exported, err error) {
+	err = newFile(path, func(f io.Writer) (sum string, size int64, err error) {
+		n := newCounter(p.Err, f)
+		defer n.done()
+		e, err = w.Archives.Export(p.Context, w.by, o.ID, opts, n)
+		return e.SHA256, e.Size, err
+	})
 	if err != nil {
 		return e, err
 	}
+	return e, w.Archives.Exported(p.Context, w.by, e)
+}
+
+// fetchExport writes the archive that a deletion had made into a new file.
+func (w *place) fetchExport(p *program, deletion, path string) error {
+	d, err := w.watched(p.Context, deletion)
+	if err != nil {
+		return err
+	}
+	write, err := w.Archives.Fetch(p.Context, w.by.Realm, d.Export.ID, d.Export.Size)
+	if err != nil {
+		return err
+	}
+	if path == "-" {
+		return write(p.Context, p.Out)
+	}
+	err = newFile(path, func(f io.Writer) (string, int64, error) { return d.Export.SHA256, d.Export.Size, write(p.Context, f) })
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.Out, "Fetched %d bytes to %s.\nSHA-256 %s\n", d.Export.Size, path, d.Export.SHA256)
+	return err
+}
+
+// newFile writes a file, which appears under its name only when it is on the disk and
+// was read from there once more, to its last byte: with the hash and the size that
+// write gives.
+func newFile(path string, write func(io.Writer) (sum string, size int64, err error)) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s exists already", path)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".guildhall-export-") // for its owner alone
+	if err != nil {
+		return err
+	}
 	defer os.Remove(f.Name())
 	defer f.Close()
-	if e, err = w.Archives.Export(ctx, w.by, o.ID, opts, f); err != nil {
-		return e, err
+	sum, size, err := write(f)
+	if err != nil {
+		return err
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return e, err
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := reads(f, sum, size); err != nil {
+		return err
 	}
 	if err := os.Link(f.Name(), path); err != nil { // unlike a rename it never replaces anything
-		return e, err
+		return err
 	}
-	if err := syncFolder(filepath.Dir(path)); err != nil {
-		return e, err
+	return syncFolder(filepath.Dir(path))
+}
+
+// reads fails unless a file has a hash and a size.
+func reads(f *os.File, sum string, size int64) error {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
 	}
-	return e, w.Archives.Exported(ctx, w.by, e)
+	hash := sha256.New()
+	n, err := io.Copy(hash, f)
+	if err == nil && (n != size || hex.EncodeToString(hash.Sum(nil)) != sum) {
+		err = fmt.Errorf("what was written cannot be read back: is the disk in order?")
+	}
+	return err
 }
 
 func syncFolder(path string) error {

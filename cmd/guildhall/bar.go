@@ -61,3 +61,25 @@ func (b *bar) done() {
 		fmt.Fprint(b.out, "\r\x1b[K")
 	}
 }
+
+// A counter shows on a terminal how many bytes were written whose number nobody knows
+// beforehand.
+type counter struct {
+	io.Writer
+	bar *bar
+	n   int64
+}
+
+func newCounter(out, into io.Writer) *counter { return &counter{Writer: into, bar: newBar(out, 0)} }
+
+func (c *counter) Write(b []byte) (int, error) {
+	n, err := c.Writer.Write(b)
+	c.n += int64(n)
+	if c.bar.terminal && time.Since(c.bar.last) >= 100*time.Millisecond {
+		c.bar.last = time.Now()
+		fmt.Fprintf(c.bar.out, "\r\x1b[K%.1f MB exported, %s", float64(c.n)/1e6, time.Since(c.bar.start).Round(time.Second))
+	}
+	return n, err
+}
+
+func (c *counter) done() { c.bar.done() }

@@ -118,7 +118,7 @@ func (c *organizationDelete) exportFirst(p *program, w *place, o directory.Organ
 	if err != nil {
 		return err
 	}
-	e, err := w.exportTo(p.Context, o, opts, c.Export)
+	e, err := w.exportTo(p, o, opts, c.Export)
 	if err != nil {
 		return fmt.Errorf("the export is not complete, so nothing was deleted: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"guildhall/internal/access"
 	"guildhall/internal/directory"
@@ -30,6 +31,12 @@ type Store interface {
 	// Proof gives the fingerprint in the newest archive with this hash that was
 	// written to its end, or ErrNoProof.
 	Proof(ctx context.Context, realm, organization id.ID, sha256 string) (fingerprint string, err error)
+	// Keep keeps an archive in the database for some time.
+	Keep(ctx context.Context, realm id.ID, life time.Duration, from io.Reader) (export id.ID, until time.Time, err error)
+	// Kept gives the part of a kept archive behind another one; it fails behind the last.
+	Kept(ctx context.Context, realm, export, after id.ID) (part id.ID, content []byte, err error)
+	// Forget removes a kept archive.
+	Forget(ctx context.Context, realm, export id.ID) error
 	// Import checks the whole archive and then writes all of it or nothing. A
 	// refusal comes with the report.
 	Import(ctx context.Context, by access.Actor, from Source, opts ImportOptions) (Report, error)

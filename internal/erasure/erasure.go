@@ -54,7 +54,17 @@ type Deletion struct {
 	StartedAt    time.Time      // of the purge
 	PurgedAt     time.Time
 	Bulk         id.ID   // the bulk deletion that it is a part of, or none
+	Export       Export  // the archive that it had made first; zero for none
 	Asked        Options // what the caller asked for; not kept
+}
+
+// An Export is the archive of an organization that a deletion had made before it
+// began. The server keeps it, encrypted for others, until its time is up.
+type Export struct {
+	ID     id.ID     `json:"id,string"`
+	SHA256 string    `json:"sha256"`
+	Size   int64     `json:"size"`
+	Until  time.Time `json:"until"`
 }
 
 // Options are what the caller of a deletion chooses.
@@ -67,6 +77,9 @@ type Options struct {
 	// Fingerprint is that of a preview: the deletion is refused as stale when
 	// anything in the organization changed since; "" asks nothing.
 	Fingerprint string
+	// Export is the archive that was made for this deletion, which is refused unless all
+	// of it is kept. Its fingerprint belongs into Fingerprint.
+	Export Export
 	// Through names the defaults of the realm that take the place of Users and
 	// Grace, unless the caller chose them; "" asks for none.
 	Through    string
@@ -127,7 +140,7 @@ type Queue interface {
 	// are free and its ID is never used again. It fails with ErrProtected when
 	// the subject may not be deleted, with ErrHeld when a hold is on it, on its
 	// home or on who the member is, and with ErrChanged when d.Fingerprint is not of
-	// this moment. What d.Asked leaves to the realm is settled here.
+	// this moment, and with ErrNoExport when d.Export is not kept to its last byte. What d.Asked leaves to the realm is settled here.
 	Condemn(ctx context.Context, d *Deletion) error
 }
 
@@ -137,13 +150,14 @@ var (
 	ErrProtected        = fault.New(fault.Forbidden, "organization_protected", "", "the organization is protected against deletion")
 	ErrHeld             = fault.New(fault.Forbidden, "legal_hold", "", "a legal hold forbids the deletion")         // detail: []Hold
 	ErrChanged          = fault.New(fault.Stale, "preview_stale", "", "the organization changed since the preview") // detail: []Change
+	ErrNoExport         = fault.New(fault.NotFound, "export_gone", "", "there is no export of this deletion, or its time is up")
 	ErrName             = fault.New(fault.Precondition, "name_differs", "confirm", "the organization has another name than the one given")
 	ErrDefault          = fault.New(fault.Precondition, "organization_is_default", "", "the default organization of a realm cannot be deleted")
 )
 
 // Deletion is the deletion that o asks for.
 func (o Options) Deletion(kind id.Kind, subject, organization id.ID, by string, now time.Time) Deletion {
-	d := Deletion{Kind: kind, Subject: subject, Organization: organization, RequestedBy: by, Reason: o.Reason, Fingerprint: o.Fingerprint, Bulk: o.Bulk, Asked: o}
+	d := Deletion{Kind: kind, Subject: subject, Organization: organization, RequestedBy: by, Reason: o.Reason, Fingerprint: o.Fingerprint, Bulk: o.Bulk, Export: o.Export, Asked: o}
 	d.Settle(o, now)
 	return d
 }

@@ -164,6 +164,7 @@ var (
 	Before = []Edge{
 		{id.Job, "jobs", "realm_id", id.Realm, Remove, "", ""},
 		{id.Record, "webhook_farewells", "realm_id", id.Realm, Remove, "", ""},
+		{id.Record, "export_parts", "realm_id", id.Realm, Remove, "", ""},
 	}
 	Around = []Edge{
 		{id.Organization, "organizations", "realm_id", id.Realm, Remove, "", ""},

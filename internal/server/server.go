@@ -400,6 +400,9 @@ func (s *Server) sweep(ctx context.Context) {
 		if err := s.DB.SweepSessions(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Error("sweep what expired", "error", err)
 		}
+		if err := s.DB.SweepExports(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Error("sweep exports of deletions", "error", err)
+		}
 	}
 }
 

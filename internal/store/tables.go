@@ -355,10 +355,10 @@ var deletions = &table[erasure.Deletion]{
 	name: "deletions", kind: id.Deletion, missing: erasure.ErrDeletionNotFound,
 	stamp: func(d *erasure.Deletion) *directory.Stamp { return &d.Stamp },
 	columns: []string{"kind", "subject_id", "organization_id", "user_id", "users", "state", "grace_until", "requested_by", "reason",
-		"step", "position", "done", "paused", "fingerprint", "started_at", "purged_at", "bulk_id"},
+		"step", "position", "done", "paused", "fingerprint", "started_at", "purged_at", "bulk_id", "export"},
 	bind: func(d *erasure.Deletion) []any {
 		return []any{&kindOf{&d.Kind}, num(&d.Subject), num(&d.Organization), num(&d.User), (*string)(&d.Users), (*string)(&d.State), at(&d.GraceUntil),
-			&d.RequestedBy, &d.Reason, &d.Step, num(&d.Cursor), doc(&d.Done), &d.Paused, &d.Fingerprint, at(&d.StartedAt), at(&d.PurgedAt), num(&d.Bulk)}
+			&d.RequestedBy, &d.Reason, &d.Step, num(&d.Cursor), doc(&d.Done), &d.Paused, &d.Fingerprint, at(&d.StartedAt), at(&d.PurgedAt), num(&d.Bulk), doc(&d.Export)}
 	},
 }
 

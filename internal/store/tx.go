@@ -267,6 +267,9 @@ func (tx *Tx) condemnOrganization(ctx context.Context, d *erasure.Deletion) erro
 	if err := tx.unchanged(ctx, d); err != nil {
 		return err
 	}
+	if err := tx.whole(ctx, d.Export); err != nil {
+		return err
+	}
 	if err := tx.mark(ctx, `UPDATE organizations SET deleted_at = $1, users_fate = $2, version = version + 1
 		WHERE realm_id = $3 AND id = $4 AND deleted_at = 0`, directory.ErrOrganizationNotFound,
 		micros(tx.now), string(d.Users), int64(tx.realm), int64(d.Subject)); err != nil {

@@ -10,7 +10,10 @@ import (
 
 	"guildhall/internal/access"
 	"guildhall/internal/archive"
+	"guildhall/internal/directory"
 	"guildhall/internal/edge"
+	"guildhall/internal/erasure"
+	"guildhall/internal/fault"
 	"guildhall/internal/id"
 )
 
@@ -45,10 +48,22 @@ func (r importReport) location() string {
 	return "/organizations/" + *r.Organization
 }
 
-// A heldExport names an archive that the caller has.
-type heldExport struct {
-	SHA256 string `json:"sha256" minLength:"64" maxLength:"64" doc:"The hash of the whole archive, in hex: who can name it has the archive to its last byte."`
+// A firstExport is the archive without which nothing is deleted: one that the caller
+// has, or one that the server makes now.
+type firstExport struct {
+	SHA256      string   `json:"sha256,omitempty" minLength:"64" maxLength:"64" doc:"The hash of an archive that was downloaded, in hex: who can name it has the archive to its last byte."`
+	Recipients  []string `json:"recipients,omitempty" maxItems:"20" doc:"Instead of a hash: public keys of age. The server exports first, encrypts for these, and keeps the archive for a week; GET …/export of the deletion gives it. Needs organization:export."`
+	Credentials bool     `json:"credentials,omitempty" doc:"With the hashes of passwords, keys and client secrets in the archive that the server makes; needs credential:transfer."`
 }
+
+// A keptExport is the archive that a deletion had made.
+type keptExport struct {
+	SHA256 string `json:"sha256" doc:"Of the whole archive, in hex."`
+	Size   int64  `json:"size" doc:"In bytes."`
+	Until  moment `json:"until" doc:"When the server forgets it."`
+}
+
+var errWhichExport = fault.New(fault.Invalid, "which_export", "export", "an export is named by sha256, or made for recipients: give one of the two")
 
 var yesOrNo = []string{"true", "false"}
 
@@ -80,6 +95,17 @@ func (a *API) archiveOperations() []operation {
 				{name: "external_id", about: "Another external id."},
 			},
 			upload: "application/gzip", handling: receives(a.importArchive),
+		},
+		{
+			name: "deletions.export", method: http.MethodGet, path: "/deletions/{deletion}/export", permission: access.OrganizationExport,
+			summary:  "Get the export that a deletion had made",
+			notes:    "The archive that the deletion asked for, encrypted for its recipients, until the server forgets it a week later.",
+			handling: writes("application/octet-stream", a.deletionExport),
+		},
+		{
+			name: "deletions.forget_export", method: http.MethodDelete, path: "/deletions/{deletion}/export", permission: access.OrganizationExport,
+			summary: "Forget the export that a deletion had made", notes: "For when it was fetched: nothing is kept longer than it has to be.",
+			handling: does(a.forgetExport),
 		},
 	}
 }
@@ -191,14 +217,86 @@ func (a *API) formerly(c edge.Call) error {
 	return nil
 }
 
-// proved gives the fingerprint of the export that a deletion asks for.
-func (a *API) proved(c edge.Call, held *heldExport) (string, error) {
-	if held == nil {
-		return "", nil
+// afterExport carries a deletion out with the export that it asks for: of an archive
+// that the caller has, or of one that is made now and kept.
+func (a *API) afterExport(c edge.Call, first *firstExport, opts erasure.Options) (deletion, error) {
+	switch {
+	case first == nil:
+		return a.endOrganization(c, opts)
+	case (first.SHA256 == "") == (len(first.Recipients) == 0), first.SHA256 != "" && first.Credentials:
+		return deletion{}, errWhichExport
+	case first.SHA256 == "":
+		return a.exportAndEnd(c, *first, opts)
 	}
-	fingerprint, err := a.Archives.Proof(c.Context(), c.Actor, organizationOf(c), held.SHA256)
+	var err error
+	opts.Fingerprint, err = a.Archives.Proof(c.Context(), c.Actor, organizationOf(c), first.SHA256)
 	if errors.Is(err, archive.ErrNoProof) {
 		err = archive.ErrNoProof.On("export.sha256")
 	}
-	return fingerprint, err
+	if err != nil {
+		return deletion{}, err
+	}
+	return a.endOrganization(c, opts)
+}
+
+// exportedAgain is how many archives are made of an organization in which things
+// happen meanwhile, before the deletion is given up.
+const exportedAgain = 3
+
+// exportAndEnd makes an archive and deletes exactly what is in it. An archive that
+// missed something is thrown away and made anew: nothing was deleted then.
+func (a *API) exportAndEnd(c edge.Call, first firstExport, opts erasure.Options) (d deletion, err error) {
+	i := organizationOf(c)
+	if err := c.Actor.RequireSeen(access.OrganizationDelete, directory.ErrOrganizationNotFound, i); err != nil {
+		return d, err
+	}
+	asked, err := ifMatch(c)
+	if err != nil {
+		return d, err
+	}
+	c.TakeTime()
+	for range exportedAgain {
+		kept, err := a.Archives.Keep(c.Context(), c.Actor, i, archive.ExportOptions{Recipients: first.Recipients, Credentials: first.Credentials})
+		if errors.Is(err, archive.ErrKey) {
+			err = archive.ErrKey.On("export.recipients")
+		}
+		if err != nil {
+			return d, err
+		}
+		opts.Fingerprint = kept.Fingerprint
+		opts.Export = erasure.Export{ID: kept.ID, SHA256: kept.SHA256, Size: kept.Size, Until: kept.Until}
+		if d, err = a.endOrganization(c, opts); err == nil {
+			return d, nil
+		}
+		_ = a.Archives.Forget(c.Context(), c.Actor.Realm, kept.ID) // else it is swept away
+		if !errors.Is(err, erasure.ErrChanged) || len(asked.previews) > 0 { // only what was previewed may end
+			return d, err
+		}
+	}
+	return d, erasure.ErrChanged
+}
+
+// deletionExport gives the archive that a deletion had made.
+func (a *API) deletionExport(c edge.Call) (edge.Stream, error) {
+	d, err := a.Erasure.Deletion(c.Context(), c.Actor, object(c, "deletion", id.Deletion))
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Actor.Require(access.OrganizationExport, d.Organization); err != nil {
+		return nil, err
+	}
+	c.TakeTime()
+	return a.Archives.Fetch(c.Context(), c.Actor.Realm, d.Export.ID, d.Export.Size)
+}
+
+// forgetExport removes the archive that a deletion had made.
+func (a *API) forgetExport(c edge.Call) error {
+	d, err := a.Erasure.Deletion(c.Context(), c.Actor, object(c, "deletion", id.Deletion))
+	if err != nil {
+		return err
+	}
+	if err := c.Actor.Require(access.OrganizationExport, d.Organization); err != nil {
+		return err
+	}
+	return a.Archives.Forget(c.Context(), c.Actor.Realm, d.Export.ID)
 }

@@ -30,24 +30,25 @@ const (
 // A deletion as this wire shows it: the ending of an organization, a user, a membership or a realm.
 type deletion struct {
 	Stamp
-	State        string     `json:"state" enum:"grace,held,queued,purging,purged,restored" doc:"What has ended is gone from the first moment; purged means that its last trace is removed, held that a legal hold keeps it from that."`
-	Kind         string     `json:"kind" enum:"organization,user,member,realm" doc:"What ended."`
-	Organization *string    `json:"organization" doc:"The organization that ended, that owned the user who did, or that somebody is no longer a member of."`
-	User         *string    `json:"user" doc:"The user who ended, or whose membership did."`
-	Member       *string    `json:"member" doc:"The membership that ended."`
-	Realm        *string    `json:"realm" doc:"The realm that ended."`
-	Users        string     `json:"users" enum:"erase,detach" doc:"What becomes of the users that the organization owned."`
-	GraceUntil   *moment    `json:"grace_until" nullable:"true" doc:"Nothing is removed before this time."`
-	RequestedBy  string     `json:"requested_by" doc:"The id of the key or user, or the name of another client."`
-	Reason       *string    `json:"reason"`
-	Fingerprint  *string    `json:"fingerprint" doc:"That of the preview which the deletion required."`
-	Paused       bool       `json:"paused" doc:"An operator stopped the removal until it is resumed."`
-	Progress     []progress `json:"progress" doc:"What has been done so far, by kind and effect."`
-	Remaining    *int       `json:"remaining" nullable:"true" doc:"How many objects are yet to be done; null where it is not counted, as in lists."`
-	Rate         *float64   `json:"rate" nullable:"true" doc:"Objects a second since the removal began; null while it does not run."`
-	Estimate     *int       `json:"estimate_seconds" nullable:"true" doc:"The time that the rest takes at this rate."`
-	StartedAt    *moment    `json:"started_at" nullable:"true" doc:"When the removal began; from then on there is no undo."`
-	PurgedAt     *moment    `json:"purged_at" nullable:"true"`
+	State        string      `json:"state" enum:"grace,held,queued,purging,purged,restored" doc:"What has ended is gone from the first moment; purged means that its last trace is removed, held that a legal hold keeps it from that."`
+	Kind         string      `json:"kind" enum:"organization,user,member,realm" doc:"What ended."`
+	Organization *string     `json:"organization" doc:"The organization that ended, that owned the user who did, or that somebody is no longer a member of."`
+	User         *string     `json:"user" doc:"The user who ended, or whose membership did."`
+	Member       *string     `json:"member" doc:"The membership that ended."`
+	Realm        *string     `json:"realm" doc:"The realm that ended."`
+	Users        string      `json:"users" enum:"erase,detach" doc:"What becomes of the users that the organization owned."`
+	GraceUntil   *moment     `json:"grace_until" nullable:"true" doc:"Nothing is removed before this time."`
+	RequestedBy  string      `json:"requested_by" doc:"The id of the key or user, or the name of another client."`
+	Reason       *string     `json:"reason"`
+	Fingerprint  *string     `json:"fingerprint" doc:"That of the preview which the deletion required."`
+	Export       *keptExport `json:"export,omitempty" doc:"The archive that it had made first; missing where none was asked for."`
+	Paused       bool        `json:"paused" doc:"An operator stopped the removal until it is resumed."`
+	Progress     []progress  `json:"progress" doc:"What has been done so far, by kind and effect."`
+	Remaining    *int        `json:"remaining" nullable:"true" doc:"How many objects are yet to be done; null where it is not counted, as in lists."`
+	Rate         *float64    `json:"rate" nullable:"true" doc:"Objects a second since the removal began; null while it does not run."`
+	Estimate     *int        `json:"estimate_seconds" nullable:"true" doc:"The time that the rest takes at this rate."`
+	StartedAt    *moment     `json:"started_at" nullable:"true" doc:"When the removal began; from then on there is no undo."`
+	PurgedAt     *moment     `json:"purged_at" nullable:"true"`
 }
 
 func (d deletion) location() string { return "/deletions/" + d.ID }
@@ -65,7 +66,7 @@ type newDeletion struct {
 	Grace  string `json:"grace,omitempty" maxLength:"32" doc:"How long nothing is removed yet, such as 168h, which is the default unless the realm has another, 90m or 0s; at most 8760h."`
 	Reason string `json:"reason,omitempty" maxLength:"500" doc:"Why, for the record."`
 
-	Export *heldExport `json:"export,omitempty" doc:"An export that must be complete first: nothing is deleted unless the organization was exported into this archive and did not change since."`
+	Export *firstExport `json:"export,omitempty" doc:"An export that must be complete first: nothing is deleted unless the organization is in this archive as it is now."`
 
 	Confirm string `json:"confirm,omitempty" maxLength:"255" doc:"The name of the organization, typed by a person: nothing is deleted unless it is the very same."`
 }
@@ -101,6 +102,9 @@ func showDeletion(c edge.Call, d erasure.Deletion) deletion {
 		GraceUntil: momentOrNull(d.GraceUntil), RequestedBy: requester(realm, d.RequestedBy), Reason: textOrNull(d.Reason),
 		Fingerprint: textOrNull(d.Fingerprint), Paused: d.Paused,
 		Progress: progressOf(d.Done), StartedAt: momentOrNull(d.StartedAt), PurgedAt: momentOrNull(d.PurgedAt),
+	}
+	if d.Export.ID != id.None {
+		shown.Export = &keptExport{SHA256: d.Export.SHA256, Size: d.Export.Size, Until: moment(d.Export.Until)}
 	}
 	switch d.Kind {
 	case id.User:
@@ -231,10 +235,7 @@ func (a *API) requestDeletion(c edge.Call, in newDeletion) (deletion, error) {
 	if opts.Grace, opts.ChoseGrace, err = bodyGrace(in.Grace); err != nil {
 		return deletion{}, err
 	}
-	if opts.Fingerprint, err = a.proved(c, in.Export); err != nil {
-		return deletion{}, err
-	}
-	return a.endOrganization(c, opts)
+	return a.afterExport(c, in.Export, opts)
 }
 
 func (a *API) deleteOrganization(c edge.Call) (deletion, error) {
