@@ -7,9 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"guildhall/internal/archive"
 	"guildhall/internal/directory"
+	"guildhall/internal/erasure"
 	"guildhall/internal/id"
 	"guildhall/internal/pgtest"
+	"guildhall/internal/store"
 )
 
 func TestAnOrganizationTravelsByFile(t *testing.T) {
@@ -108,5 +111,28 @@ func TestNothingIsDeletedBeforeItsExportIsComplete(t *testing.T) {
 	}
 	if n := d.Count(t, "organizations", "slug = 'acme' AND id <> $1", int64(o.ID)); n != 1 || o.ID == id.None {
 		t.Errorf("%d organizations", n)
+	}
+}
+
+func TestTheExportOfADeletionIsFetched(t *testing.T) {
+	d := newDesk(t)
+	o := d.Organization(t, directory.Organization{Name: "Acme", Slug: "acme"})
+	service := archive.Service{Store: store.Archives{DB: d.DB}}
+	k, err := service.Keep(t.Context(), d.System, o.ID, archive.ExportOptions{Recipients: []string{"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := d.Directory.DeleteOrganization(t.Context(), d.System, o.ID, erasure.Options{
+		Fingerprint: k.Fingerprint, Export: erasure.Export{ID: k.ID, SHA256: k.SHA256, Size: k.Size, Until: k.Until},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "acme.age")
+	if got := d.typed(t, "", false, "export", "--deletion", made.Deletion.ID.String(), "-o", file); got.status != 0 || !strings.Contains(got.out, k.SHA256) {
+		t.Errorf("%+v", got)
+	}
+	if content, err := os.ReadFile(file); err != nil || int64(len(content)) != k.Size {
+		t.Errorf("%d bytes of %d (%v)", len(content), k.Size, err)
 	}
 }

@@ -94,7 +94,7 @@ var (
 	ErrSize    = fault.New(fault.TooLarge, "archive_too_large", "", "the archive is larger than this server reads")
 	ErrKey     = fault.New(fault.Invalid, "invalid_recipient", "recipient", "this is no public key of age")
 
-	ErrOpen    = fault.New(fault.Invalid, "recipient_missing", "recipients", "an archive that the server keeps has to be encrypted for somebody")
+	ErrOpen = fault.New(fault.Invalid, "recipient_missing", "recipients", "an archive that the server keeps has to be encrypted for somebody")
 
 	ErrBusy = fault.New(fault.Exhausted, "archives_busy", "", "enough exports and imports are under way; try again later")
 

@@ -268,7 +268,7 @@ func (a *API) exportAndEnd(c edge.Call, first firstExport, opts erasure.Options)
 		if d, err = a.endOrganization(c, opts); err == nil {
 			return d, nil
 		}
-		_ = a.Archives.Forget(c.Context(), c.Actor.Realm, kept.ID) // else it is swept away
+		_ = a.Archives.Forget(c.Context(), c.Actor.Realm, kept.ID)          // else it is swept away
 		if !errors.Is(err, erasure.ErrChanged) || len(asked.previews) > 0 { // only what was previewed may end
 			return d, err
 		}

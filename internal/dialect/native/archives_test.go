@@ -2,15 +2,21 @@ package native
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	crypt "filippo.io/age"
 
 	"guildhall/internal/archive"
 	"guildhall/internal/id"
+	"guildhall/internal/store"
 )
 
 // exported gives the archive of the world's organization.
@@ -117,5 +123,84 @@ func TestExportsAndImportsNeedTheirPermissions(t *testing.T) {
 		if got := send(w.handler, c.method, c.target, "", "Authorization", key); got.Code != c.want {
 			t.Errorf("%v %s %s: %d, want %d", c.words, c.method, c.target, got.Code, c.want)
 		}
+	}
+}
+
+// A busy organization changes each time an archive of it was just made.
+type busy struct {
+	store.Archives
+	times  int
+	change func()
+}
+
+func (b *busy) Export(ctx context.Context, realm, organization id.ID, credentials bool, w *archive.Writer) error {
+	err := b.Archives.Export(ctx, realm, organization, credentials, w)
+	if b.times--; b.times >= 0 {
+		b.change()
+	}
+	return err
+}
+
+func TestADeletionMakesItsOwnExport(t *testing.T) {
+	w := newWorld(t)
+	key, err := crypt.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &busy{Archives: store.Archives{DB: w.rig.DB}, change: func() {
+		send(w.handler, "PATCH", prefix+w.fill("/organizations/{organization}"), `{"name":"Later"}`, "Authorization", w.key, "Content-Type", "application/json")
+	}}
+	w.api.Archives.Store = b
+	ask := func(headers ...string) (int, string) {
+		got := send(w.handler, "POST", prefix+w.fill("/organizations/{organization}/deletion"), `{"export":{"recipients":["`+key.Recipient().String()+`"]}}`,
+			append([]string{"Authorization", w.key}, headers...)...)
+		return got.Code, got.Body.String()
+	}
+	for _, c := range []struct {
+		times   int
+		headers []string
+	}{{exportedAgain, nil}, {0, []string{"If-Match", `"preview-0000-1"`}}} {
+		if b.times = c.times; c.times == 0 {
+			b.times = 1 // what was previewed is not looked for twice
+		}
+		if code, body := ask(c.headers...); code != http.StatusPreconditionFailed || !strings.Contains(body, "preview_stale") || b.times != 0 {
+			t.Errorf("with a change each time: %d %s", code, body)
+		}
+	}
+	if got := send(w.handler, "GET", prefix+w.fill("/organizations/{organization}"), "", "Authorization", w.key); got.Code != http.StatusOK {
+		t.Fatalf("it was deleted: %d", got.Code)
+	}
+	b.times = 1
+	code, body := ask()
+	var d struct {
+		ID     string
+		Export struct {
+			SHA256 string
+			Size   int64
+			Until  time.Time
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &d); err != nil || code != http.StatusAccepted || d.Export.Size == 0 {
+		t.Fatalf("with one change: %d %s", code, body)
+	}
+	got := send(w.handler, "GET", prefix+"/deletions/"+d.ID+"/export", "", "Authorization", w.key)
+	if sum := sha256.Sum256(got.Body.Bytes()); got.Code != http.StatusOK || hex.EncodeToString(sum[:]) != d.Export.SHA256 {
+		t.Fatalf("the archive: %d, %d bytes", got.Code, got.Body.Len())
+	}
+	plain, err := crypt.Decrypt(bytes.NewReader(got.Body.Bytes()), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := io.ReadAll(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := newWorld(t)
+	if in := send(to.handler, "POST", prefix+"/imports?dry_run=true&slug=acme-2", string(file), "Authorization", to.key, "Content-Type", "application/gzip"); in.Code != http.StatusOK {
+		t.Errorf("import: %d %s", in.Code, in.Body)
+	}
+	weak := bearer(t, w.rig, w.rig.Realm, id.None, "organization:delete")
+	if got := send(w.handler, "GET", prefix+"/deletions/"+d.ID+"/export", "", "Authorization", weak); got.Code != http.StatusForbidden {
+		t.Errorf("without the right to export: %d", got.Code)
 	}
 }
