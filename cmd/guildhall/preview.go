@@ -52,6 +52,9 @@ func (w *place) printEffects(p *program, v erasure.Preview) {
 	if v.Domains.Count > 0 {
 		fmt.Fprintf(p.Out, "Domains that others can prove as theirs once the grace is over: %s\n", first(v.Domains, func(s string) string { return s }))
 	}
+	if v.Connections.Count > 0 {
+		fmt.Fprintf(p.Out, "Connections to identity providers that end: %s\n", first(v.Connections, func(s string) string { return s }))
+	}
 	name := func(a erasure.Affected) string {
 		return fmt.Sprintf("%s (%s)", a.Name, w.spell(id.Organization, a.Organization))
 	}

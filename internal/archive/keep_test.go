@@ -39,10 +39,10 @@ func TestADeletionBeginsOnlyWithItsWholeExport(t *testing.T) {
 			return w.Directory.DeleteOrganization(ctx, w.System, e.organization.ID, opts)
 		}
 		_, opts := keep(t, w, e.organization)
-		if n := w.Count(t, "export_parts", "export_id = $1", int64(opts.Export.ID)); n < 2 {
+		if n := w.Count(t, "export_parts", "archive = $1", int64(opts.Export.ID)); n < 2 {
 			t.Fatalf("the archive takes %d parts: too few to lose one", n)
 		}
-		if _, err := w.Raw.Exec(fmt.Sprintf("DELETE FROM export_parts WHERE id = (SELECT MAX(id) FROM export_parts WHERE export_id = %d)", opts.Export.ID)); err != nil {
+		if _, err := w.Raw.Exec(fmt.Sprintf("DELETE FROM export_parts WHERE id = (SELECT MAX(id) FROM export_parts WHERE archive = %d)", opts.Export.ID)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := end(opts); !errors.Is(err, erasure.ErrNoExport) {
@@ -98,7 +98,7 @@ func TestAKeptExportIsForgottenWhenItsTimeIsUp(t *testing.T) {
 		o := w.Organization(t, directory.Organization{Name: "Acme"})
 		_, short := keep(t, w, o)
 		_, long := keep(t, w, o)
-		if _, err := w.Raw.Exec(fmt.Sprintf("UPDATE export_parts SET until_at = %d WHERE export_id = %d", time.Now().Add(-time.Second).UnixMicro(), short.Export.ID)); err != nil {
+		if _, err := w.Raw.Exec(fmt.Sprintf("UPDATE export_parts SET until_at = %d WHERE archive = %d", time.Now().Add(-time.Second).UnixMicro(), short.Export.ID)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := service(w).Fetch(ctx, w.Realm.ID, short.Export.ID, 1); !errors.Is(err, erasure.ErrNoExport) {
@@ -110,7 +110,7 @@ func TestAKeptExportIsForgottenWhenItsTimeIsUp(t *testing.T) {
 		if err := w.DB.SweepExports(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if n := w.Count(t, "export_parts", "1 = 1"); n == 0 || w.Count(t, "export_parts", "export_id = $1", int64(long.Export.ID)) != n {
+		if n := w.Count(t, "export_parts", "1 = 1"); n == 0 || w.Count(t, "export_parts", "archive = $1", int64(long.Export.ID)) != n {
 			t.Errorf("%d parts are left", n)
 		}
 		if _, err := (store.Archives{DB: w.DB}).Proof(ctx, w.Realm.ID, o.ID, long.Export.SHA256); err != nil {

@@ -30,6 +30,7 @@ type Census struct {
 	Rate      float64 // rows a second that purges took lately
 
 	Domains      Named[string]   // verified ones, which others can claim afterwards
+	Connections  Named[string]   // to identity providers: nobody comes in through them any more
 	Applications Named[Affected] // of other organizations, in projects that are granted to this one
 	Grantees     Named[Affected] // organizations that its projects are granted to
 }

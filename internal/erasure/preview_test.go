@@ -13,6 +13,7 @@ import (
 	"guildhall/internal/id"
 	"guildhall/internal/project"
 	"guildhall/internal/query"
+	"guildhall/internal/sso"
 )
 
 func given[T any](t *testing.T) func(T, error) T {
@@ -91,6 +92,9 @@ func TestAPreviewTellsWhatDiesAndWhomElseItTouches(t *testing.T) {
 			}
 		}
 		d := given[directory.Domain](t)(r.Directory.AddDomain(ctx, r.System, directory.Domain{Organization: o.ID, Name: "acme.example", Verified: true}))
+		for _, name := range []string{"okta", "entra"} {
+			given[sso.Connection](t)(r.Connections.Create(ctx, r.System, sso.Connection{Organization: o.ID, Name: name, Provider: sso.OpenID, Issuer: "https://idp.example", ClientID: "c"}, ""))
+		}
 		for users, keys := range map[erasure.Users]int{erasure.Erase: 2, erasure.Detach: 1} {
 			p := given[erasure.Preview](t)(r.Erasure.Preview(ctx, r.System, o.ID, users))
 			dying := map[id.Kind]int{}
@@ -105,6 +109,9 @@ func TestAPreviewTellsWhatDiesAndWhomElseItTouches(t *testing.T) {
 			}
 			if p.Domains.Count != 1 || p.Domains.First[0] != d.Name {
 				t.Errorf("%s: domains %+v", users, p.Domains)
+			}
+			if p.Connections.Count != 2 || p.Connections.First[0] != "okta" {
+				t.Errorf("%s: connections %+v", users, p.Connections)
 			}
 			if p.Applications.Count != 1 || p.Applications.First[0].Organization != other.ID || p.Applications.First[0].Name != "Till" {
 				t.Errorf("%s: applications %+v", users, p.Applications)

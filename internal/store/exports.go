@@ -36,7 +36,7 @@ func (a Archives) Keep(ctx context.Context, realm id.ID, life time.Duration, fro
 			if err != nil {
 				return err
 			}
-			_, err = tx.q.exec(ctx, "INSERT INTO export_parts (id, realm_id, export_id, until_at, content) VALUES ($1, $2, $3, $4, $5)",
+			_, err = tx.q.exec(ctx, "INSERT INTO export_parts (id, realm_id, archive, until_at, content) VALUES ($1, $2, $3, $4, $5)",
 				[]any{int64(i), int64(realm), int64(export), micros(until), part[:n]})
 			return err
 		})
@@ -49,7 +49,7 @@ func (a Archives) Keep(ctx context.Context, realm id.ID, life time.Duration, fro
 // Kept gives the part of a kept archive behind another one, or erasure.ErrNoExport
 // behind the last; see archive.Store.
 func (a Archives) Kept(ctx context.Context, realm, export, after id.ID) (part id.ID, content []byte, err error) {
-	err = scanOne(ctx, a.DB.read(), "SELECT id, content FROM export_parts WHERE export_id = $1 AND id > $2 AND realm_id = $3 AND until_at > $4 ORDER BY id LIMIT 1",
+	err = scanOne(ctx, a.DB.read(), "SELECT id, content FROM export_parts WHERE archive = $1 AND id > $2 AND realm_id = $3 AND until_at > $4 ORDER BY id LIMIT 1",
 		[]any{int64(export), int64(after), int64(realm), micros(a.DB.now())}, num(&part), &content)
 	if errors.Is(err, errNoRow) {
 		err = erasure.ErrNoExport
@@ -59,7 +59,7 @@ func (a Archives) Kept(ctx context.Context, realm, export, after id.ID) (part id
 
 // Forget removes a kept archive; see archive.Store.
 func (a Archives) Forget(ctx context.Context, realm, export id.ID) error {
-	return a.DB.dropParts(ctx, "export_id = $1 AND realm_id = $2", int64(export), int64(realm))
+	return a.DB.dropParts(ctx, "archive = $1 AND realm_id = $2", int64(export), int64(realm))
 }
 
 // SweepExports removes kept archives whose time is up.
@@ -92,7 +92,7 @@ func (tx *Tx) whole(ctx context.Context, e erasure.Export) error {
 		return nil
 	}
 	var size int64
-	err := scanOne(ctx, tx.q, "SELECT COALESCE(SUM(LENGTH(content)), 0) FROM export_parts WHERE export_id = $1 AND realm_id = $2 AND until_at > $3",
+	err := scanOne(ctx, tx.q, "SELECT COALESCE(SUM(LENGTH(content)), 0) FROM export_parts WHERE archive = $1 AND realm_id = $2 AND until_at > $3",
 		[]any{int64(e.ID), int64(tx.realm), micros(tx.now)}, &size)
 	if err == nil && size != e.Size {
 		return erasure.ErrNoExport

@@ -90,11 +90,17 @@ func (tx *Tx) Stranded(ctx context.Context, organization id.ID, users erasure.Us
 
 // effects finds what others gain and lose.
 func (tx *Tx) effects(ctx context.Context, organization id.ID, c *erasure.Census) error {
-	const verified = "FROM domains WHERE organization_id = $1 AND verified"
 	of, first := []any{int64(organization)}, []any{int64(organization), int64(erasure.NamedLimit)}
-	err := scanOne(ctx, tx.q, "SELECT count(*) "+verified, of, &c.Domains.Count)
-	if err == nil {
-		c.Domains.First, err = scanAll(ctx, tx.q, "SELECT name "+verified+" ORDER BY id LIMIT $2", first, func(s *string) []any { return []any{s} })
+	var err error
+	for rows, into := range map[string]*erasure.Named[string]{
+		"FROM domains WHERE organization_id = $1 AND verified": &c.Domains, "FROM connections WHERE organization_id = $1": &c.Connections,
+	} {
+		if err == nil {
+			err = scanOne(ctx, tx.q, "SELECT count(*) "+rows, of, &into.Count) // sql: conditions from above
+		}
+		if err == nil {
+			into.First, err = scanAll(ctx, tx.q, "SELECT name "+rows+" ORDER BY id LIMIT $2", first, func(s *string) []any { return []any{s} }) // sql: conditions from above
+		}
 	}
 	for _, a := range []struct {
 		into          *erasure.Named[erasure.Affected]

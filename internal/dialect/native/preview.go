@@ -21,7 +21,8 @@ type preview struct {
 	GuestsKept   int        `json:"guests_kept" doc:"Members whom the organization does not own: they are kept in any case."`
 	Stranded     stranded   `json:"stranded" doc:"Of the users who are kept, those who are in no other organization. GET …/deletion/stranded lists them."`
 	Credentials  []counted  `json:"credentials" doc:"What lets somebody in today and will not any more: keys, applications, sessions, invitations, by kind."`
-	Domains      domainsOff `json:"domains" doc:"Verified domains, which others can prove as theirs once the grace is over."`
+	Domains      freed      `json:"domains" doc:"Verified domains, which others can prove as theirs once the grace is over."`
+	Connections  freed      `json:"connections" doc:"Its connections to identity providers: nobody comes in through them any more, and others can set theirs up to the same providers."`
 	Applications affected   `json:"applications_affected" doc:"Applications of other organizations, in projects that are granted to this one."`
 	Grantees     affected   `json:"organizations_affected" doc:"Organizations that lose projects which this one granted to them."`
 	Protected    bool       `json:"protected" doc:"The deletion would be refused, because the organization is protected."`
@@ -45,11 +46,13 @@ type counted struct {
 	Count int    `json:"count"`
 }
 
-// domainsOff are the domains that the deletion frees.
-type domainsOff struct {
+// freed are domains, or connections, that the deletion frees.
+type freed struct {
 	Count int      `json:"count"`
 	Names []string `json:"names" doc:"The first 100."`
 }
+
+func showFreed(n erasure.Named[string]) freed { return freed{n.Count, append([]string{}, n.First...)} }
 
 // affected is what the deletion does to other organizations.
 type affected struct {
@@ -117,7 +120,7 @@ func (a *API) preview(c edge.Call) (preview, error) {
 	shown := preview{
 		Organization: spell(c.Actor.Realm, id.Organization, p.Organization), Name: p.Name, Users: string(p.Users),
 		Rows: p.Rows, GuestsKept: p.Guests, Stranded: stranded{p.Stranded, p.AtLeast},
-		Domains: domainsOff{p.Domains.Count, append([]string{}, p.Domains.First...)}, Credentials: []counted{},
+		Domains: showFreed(p.Domains), Connections: showFreed(p.Connections), Credentials: []counted{},
 		Applications: showAffected(c, p.Applications), Grantees: showAffected(c, p.Grantees),
 		Protected: p.Protected, Default: p.Default, Holds: obstacles(c, p.Holds),
 		Counts: make([]progress, len(p.Counts)), Estimate: int(math.Ceil(p.Estimate.Seconds())), Fingerprint: p.Fingerprint,

@@ -18,7 +18,7 @@ type realmPreview struct {
 	Rows        int             `json:"rows" doc:"All objects that would be removed."`
 	Credentials []counted       `json:"credentials" doc:"What lets somebody in today and will not any more: keys, applications, sessions, invitations, by kind."`
 	Origins     []string        `json:"origins" doc:"Where the realm is reached today. Nobody else can have them before the removal."`
-	Domains     domainsOff      `json:"domains" doc:"Verified domains."`
+	Domains     freed           `json:"domains" doc:"Verified domains."`
 	Home        bool            `json:"home" doc:"The deletion would be refused, because the server began with this realm."`
 	Protected   bool            `json:"protected" doc:"The deletion would be refused, because the realm is protected."`
 	Guarded     protectedInside `json:"protected_organizations" doc:"Organizations in it for which the deletion would be refused, because they are protected."`
@@ -69,7 +69,7 @@ func (a *API) previewRealm(c edge.Call) (realmPreview, error) {
 	}
 	shown := realmPreview{
 		Realm: spell(id.None, id.Realm, p.Realm), Name: p.Name, Rows: p.Rows, Counts: make([]progress, len(p.Counts)), Credentials: []counted{},
-		Origins: append([]string{}, p.Origins...), Domains: domainsOff{p.Domains.Count, append([]string{}, p.Domains.First...)},
+		Origins: append([]string{}, p.Origins...), Domains: showFreed(p.Domains),
 		Home: p.Home, Protected: p.Protected, Guarded: protectedInside{Count: p.Guarded.Count, Names: []string{}}, Holds: obstacles(c, p.Holds),
 		Estimate: int(math.Ceil(p.Estimate.Seconds())), Fingerprint: p.Fingerprint,
 	}

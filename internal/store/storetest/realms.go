@@ -119,7 +119,7 @@ func (w *World) crowd(t *testing.T, f fixture, turn int) {
 	for table, row := range map[string]string{
 		"bulk_deletions":    "(id, realm_id, version, created_at, updated_at, state, filter, users, grace, requested_by, reason, moment, recent, matched, deleted, skipped, position, ended_at) VALUES ($1, $2, 1, 1, 1, 'ended', '', '', 0, '', 'why', 0, 0, 0, 0, '', 0, 1)",
 		"webhook_farewells": "(id, realm_id, event_id, created_at, attempts, sealed) VALUES ($1, $2, 5, 1, 0, '')",
-		"export_parts":      "(id, realm_id, export_id, until_at, content) VALUES ($1, $2, 7, 4611686018427387904, '')",
+		"export_parts":      "(id, realm_id, archive, until_at, content) VALUES ($1, $2, 7, 4611686018427387904, '')",
 		"tombstones":        "(id, realm_id, kind, alias_hash, deleted_at) VALUES ($1, $2, 3, 'x', 1)",
 		"jobs":              "(id, realm_id, kind, key, run_at, lease_until, holder, attempt, last_error) VALUES ($1, $2, 'farewell', CAST($1 AS TEXT), 4611686018427387904, 0, '', 0, '')",
 		"imports":           "(id, realm_id, version, created_at, updated_at, organization_id, origin_realm, origin_id, archive, requested_by, report) VALUES ($1, $2, 1, 1, 1, 0, $1, 0, '', '', '')",

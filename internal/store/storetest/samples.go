@@ -246,7 +246,7 @@ func sampleDeletion(f fixture, n int) erasure.Deletion {
 	return erasure.Deletion{
 		Kind: id.User, Subject: f.user.ID, User: f.user.ID, Organization: f.organization.ID, Users: erasure.Detach, State: erasure.Grace, GraceUntil: moment,
 		RequestedBy: awkward, Reason: word("reason", n), Step: 3, Cursor: 4, Done: map[string]int{"removed user": n + 1}, PurgedAt: moment,
-		Paused: true, Fingerprint: awkward, StartedAt: moment, Bulk: 5,
+		Paused: true, Fingerprint: awkward, StartedAt: moment, Bulk: 5, Export: erasure.Export{ID: 9, SHA256: awkward, Size: 10, Until: moment},
 	}
 }
 
