@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -245,6 +246,46 @@ func TestT_K04_OnlyTrustedProxiesSayWhoTheClientIs(t *testing.T) {
 		}
 		if got := ClientIP(c.trusted)(r); got != netip.MustParseAddr(c.want) {
 			t.Errorf("%s: %v, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// TestT_K05_OtherSpellingsOfAHeaderSayNothing sends requests as they go over the wire,
+// with headers that some programs on the way take for the one that is trusted.
+func TestT_K05_OtherSpellingsOfAHeaderSayNothing(t *testing.T) {
+	at := ClientIP([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")})
+	seen := make(chan netip.Addr, 1)
+	peer := ""
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		r.RemoteAddr = peer
+		seen <- at(r)
+		if _, ok := Bearer(r); ok {
+			t.Errorf("a credential in %v", r.Header)
+		}
+	}))
+	defer s.Close()
+	for _, c := range []struct{ headers, proxied string }{ // proxied is what a trusted proxy is believed to have said
+		{"X_Forwarded_For: 1.2.3.4", "10.0.0.7"}, {"X-Forwarded_For: 1.2.3.4", "10.0.0.7"}, {"X-Forwarded-For_: 1.2.3.4", "10.0.0.7"},
+		{"x-forwarded-for: 198.51.100.1\r\nX_FORWARDED_FOR: 1.2.3.4", "198.51.100.1"},
+		{"X-Forwarded-For: 1.2.3.4\r\nx-forwarded-for: 198.51.100.1", "198.51.100.1"},
+		{"X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For:", "10.0.0.7"},
+		{"Connection: X-Forwarded-For\r\nX-Forwarded-For: 198.51.100.1", "198.51.100.1"}, // what was to be dropped was dropped before, or is the proxy's
+		{"Connection: close, X-Forwarded-For", "10.0.0.7"},
+		{"X-Forwarded-For: 1.2.3.4;198.51.100.1", "10.0.0.7"}, {"X-Forwarded-For: 198.51.100.1:80", "10.0.0.7"},
+		{"X-Forwarded-For: 0x1.2.3.4", "10.0.0.7"}, {"X-Forwarded-For: 010.0.0.1", "10.0.0.7"},
+		{"Connection: Authorization\r\nAuthorization_: Bearer x\r\nX-Authorization: Bearer x", "10.0.0.7"},
+	} {
+		for from, want := range map[string]string{"203.0.113.5:1": "203.0.113.5", "10.0.0.7:1": c.proxied} {
+			peer = from
+			wire, err := net.Dial("tcp", s.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.WriteString(wire, "GET / HTTP/1.1\r\nHost: a.example\r\n"+c.headers+"\r\n\r\n")
+			if got := <-seen; got != netip.MustParseAddr(want) {
+				t.Errorf("%q from %s: %v, want %s", c.headers, from, got, want)
+			}
+			wire.Close()
 		}
 	}
 }

@@ -51,6 +51,11 @@ func TestT_N01_InternalAddressesAreRefusedWhenSavedAndWhenDialled(t *testing.T) 
 			t.Errorf("%s is public: %v", raw, err)
 		}
 	}
+	for _, raw := range []string{"2606:4700::1111%eth0", "::ffff:8.8.8.8%1"} { // through an interface of the caller's choice
+		if err := g.CheckAddress(netip.MustParseAddr(raw)); !errors.Is(err, ErrRefused) {
+			t.Errorf("%s: %v", raw, err)
+		}
+	}
 	for _, good := range []string{"https://example.com", "https://example.com:8443/a?b=c", "https://8.8.8.8/", "https://[2606:4700::1111]/", "https://a-b.c_d.example./"} {
 		if _, err := g.CheckURL(good); err != nil {
 			t.Errorf("%s: %v", good, err)
@@ -262,6 +267,33 @@ func TestT_N03_RedirectsAreNotFollowedOrCheckedLikeTheFirst(t *testing.T) {
 			t.Errorf("a redirect to %s: %v", to, err)
 		}
 	}
+	// Behind TLS nothing goes on without it, and what was for the first place stays there.
+	var told atomic.Value
+	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if to := r.URL.Query().Get("to"); to != "" {
+			http.Redirect(w, r, to, http.StatusTemporaryRedirect)
+			return
+		}
+		told.Store(r.Header.Get("Authorization"))
+	}))
+	defer secure.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(secure.Certificate())
+	behind := (&Guard{Loopback: true, TLS: &tls.Config{RootCAs: roots}}).Client(Limits{Redirects: 3})
+	for to, want := range map[string]error{secret.URL: ErrRedirect, "/there": nil} {
+		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, secure.URL+"/?to="+to, nil)
+		r.Header.Set("Authorization", "Bearer x")
+		answer, err := behind.Do(r)
+		if err == nil {
+			answer.Body.Close()
+		}
+		if !errors.Is(err, want) || inside.Load() != 0 {
+			t.Errorf("from https to %s: %v", to, err)
+		}
+	}
+	if told.Load() != "" {
+		t.Errorf("the place that was redirected to was told %q", told.Load())
+	}
 }
 
 func TestT_N04_DocumentsAreBoundedAndFailuresRest(t *testing.T) {
@@ -390,7 +422,7 @@ func TestT_N06_OnlyHTTPSAndNoProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer.Body.Close()
-	if proxied.Load() != 0 {
+	if proxied.Load() != 0 || g.shared().Proxy != nil { // the environment is read once in a process, so nobody may ask for it
 		t.Error("the proxy of the environment was used")
 	}
 }

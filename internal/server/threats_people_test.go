@@ -100,91 +100,95 @@ func TestT_A05_NobodySignsInToAnOrganizationOfOthers(t *testing.T) {
 
 // TestT_B06_WhatIsKeptOfSomebodyNeverReplacesAClaim names metadata like claims.
 func TestT_B06_WhatIsKeptOfSomebodyNeverReplacesAClaim(t *testing.T) {
-	z := newPark(t, "sqlite").zoo(t, false)
-	n := z.nodes[0]
-	plain := z.tokens(n, z.shop, z.home.Slug, "openid profile email")
-	evil := directory.Metadata{}
-	for _, name := range []string{
-		"sub", "iss", "aud", "exp", "iat", "jti", "org_id", "org_name", "scope", "permissions", "client_id", "sid", "amr", "acr", "auth_time", "email", "email_verified", "nonce",
-		"urn:zitadel:iam:org:id", "https://stytch.com/organization", "claims", "custom",
-	} {
-		evil[name] = "forged"
-	}
-	_, err := z.Directory.UpdateUser(t.Context(), z.by, z.ada.ID, func(u *directory.User) error { u.Public, u.Private = evil, evil; return nil })
-	check(t, err)
-	_, err = z.Directory.UpdateOrganization(t.Context(), z.by, z.home.ID, func(o *directory.Organization) error { o.Public, o.Private = evil, evil; return nil })
-	check(t, err)
-	forged := z.tokens(n, z.shop, z.home.Slug, "openid profile email")
-	for _, kind := range []string{"access_token", "id_token"} {
-		before, after := saysOf(plain[kind]), saysOf(forged[kind])
-		for name, v := range after {
-			if v == "forged" {
-				t.Errorf("%s of the %s is that of the metadata", name, kind)
+	inParks(t, func(t *testing.T, p *park) {
+		z := p.zoo(t, false)
+		n := z.nodes[0]
+		plain := z.tokens(n, z.shop, z.home.Slug, "openid profile email")
+		evil := directory.Metadata{}
+		for _, name := range []string{
+			"sub", "iss", "aud", "exp", "iat", "jti", "org_id", "org_name", "scope", "permissions", "client_id", "sid", "amr", "acr", "auth_time", "email", "email_verified", "nonce",
+			"urn:zitadel:iam:org:id", "https://stytch.com/organization", "claims", "custom",
+		} {
+			evil[name] = "forged"
+		}
+		_, err := z.Directory.UpdateUser(t.Context(), z.by, z.ada.ID, func(u *directory.User) error { u.Public, u.Private = evil, evil; return nil })
+		check(t, err)
+		_, err = z.Directory.UpdateOrganization(t.Context(), z.by, z.home.ID, func(o *directory.Organization) error { o.Public, o.Private = evil, evil; return nil })
+		check(t, err)
+		forged := z.tokens(n, z.shop, z.home.Slug, "openid profile email")
+		for _, kind := range []string{"access_token", "id_token"} {
+			before, after := saysOf(plain[kind]), saysOf(forged[kind])
+			for name, v := range after {
+				if v == "forged" {
+					t.Errorf("%s of the %s is that of the metadata", name, kind)
+				}
+			}
+			for _, name := range []string{"sub", "iss", "org_id", "client_id", "email"} {
+				if before[name] != after[name] {
+					t.Errorf("%s of the %s was %v and is %v", name, kind, before[name], after[name])
+				}
 			}
 		}
-		for _, name := range []string{"sub", "iss", "org_id", "client_id", "email"} {
-			if before[name] != after[name] {
-				t.Errorf("%s of the %s was %v and is %v", name, kind, before[name], after[name])
-			}
+		if about := z.send(n, "GET", "/oidc/userinfo", "", "Authorization", "Bearer "+forged["access_token"]); about.Code != 200 || strings.Contains(about.Body.String(), "forged") {
+			t.Errorf("userinfo: %d %s", about.Code, about.Body)
 		}
-	}
-	if about := z.send(n, "GET", "/oidc/userinfo", "", "Authorization", "Bearer "+forged["access_token"]); about.Code != 200 || strings.Contains(about.Body.String(), "forged") {
-		t.Errorf("userinfo: %d %s", about.Code, about.Body)
-	}
+	})
 }
 
 // TestT_B08_AnOldProofIsNotMadeFresh uses, moves and refreshes a session whose person
 // proved nothing lately.
 func TestT_B08_AnOldProofIsNotMadeFresh(t *testing.T) {
-	z := newPark(t, "sqlite").zoo(t, false)
-	n := z.nodes[0]
-	begun := func(age time.Duration, origin string) (session.Session, string) {
-		at := time.Now().Add(-age)
-		s, secret, err := z.Sessions.Start(t.Context(), z.realm, session.New{
-			User: z.ada.ID, Origin: origin, Factors: []session.Factor{{Method: "password", At: at}, {Method: "totp", At: at}},
-		})
+	inParks(t, func(t *testing.T, p *park) {
+		z := p.zoo(t, false)
+		n := z.nodes[0]
+		begun := func(age time.Duration, origin string) (session.Session, string) {
+			at := time.Now().Add(-age)
+			s, secret, err := z.Sessions.Start(t.Context(), z.realm, session.New{
+				User: z.ada.ID, Origin: origin, Factors: []session.Factor{{Method: "password", At: at}, {Method: "totp", At: at}},
+			})
+			check(t, err)
+			return s, secret
+		}
+		careful := map[string]string{"/me/recovery-codes": "", "/me/tokens": object("name", "x"), "/me/totp": ""}
+		may := func(secret string) (allowed int) {
+			for path, body := range careful {
+				if w := z.send(n, "POST", "/guildhall/v1"+path, body, "Authorization", "Bearer "+secret, "Content-Type", "application/json"); w.Code < 300 {
+					allowed++
+				} else if w.Code != http.StatusForbidden {
+					t.Errorf("%s: %d %s", path, w.Code, w.Body)
+				}
+			}
+			return allowed
+		}
+		if _, fresh := begun(0, ""); may(fresh) != len(careful) {
+			t.Fatal("a fresh session may not")
+		}
+		old, secret := begun(16*time.Minute, "")
+		if may(secret) > 0 {
+			t.Error("an old session may")
+		}
+		if z.get(n, "/guildhall/v1/me", secret) != 200 || may(secret) > 0 {
+			t.Error("a session is fresher for being used")
+		}
+		_, moved, err := z.Sessions.Exchange(t.Context(), z.realm, old, z.home.ID)
 		check(t, err)
-		return s, secret
-	}
-	careful := map[string]string{"/me/recovery-codes": "", "/me/tokens": object("name", "x"), "/me/totp": ""}
-	may := func(secret string) (allowed int) {
-		for path, body := range careful {
-			if w := z.send(n, "POST", "/guildhall/v1"+path, body, "Authorization", "Bearer "+secret, "Content-Type", "application/json"); w.Code < 300 {
-				allowed++
-			} else if w.Code != http.StatusForbidden {
-				t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		if may(moved) > 0 {
+			t.Error("a session is fresher in another organization")
+		}
+		// By a magic link alone nobody gets around the second factor.
+		half := z.into(n, z.home).do(n, "send", "magic_link")
+		half.do(n, "link", linkToken(z.letter("magic_link", z.ada.Email)))
+		if step := half.at["step"]; step != "second_factor" || half.finished(n, z.home) {
+			t.Errorf("after a link the step is %v", step)
+		}
+		_, cookie := begun(16*time.Minute, zooOrigin)
+		for _, path := range []string{"/account/passkeys", "/account/totp", "/account/recovery-codes", "/account/factors/remove"} {
+			w := z.send(n, "POST", path, "name=x", "Cookie", cookieOf(cookie), "Content-Type", formType, "Origin", zooOrigin)
+			if !strings.Contains(w.Header().Get("Location"), "fresh=1") {
+				t.Errorf("%s: %d %s", path, w.Code, w.Header().Get("Location"))
 			}
 		}
-		return allowed
-	}
-	if _, fresh := begun(0, ""); may(fresh) != len(careful) {
-		t.Fatal("a fresh session may not")
-	}
-	old, secret := begun(16*time.Minute, "")
-	if may(secret) > 0 {
-		t.Error("an old session may")
-	}
-	if z.get(n, "/guildhall/v1/me", secret) != 200 || may(secret) > 0 {
-		t.Error("a session is fresher for being used")
-	}
-	_, moved, err := z.Sessions.Exchange(t.Context(), z.realm, old, z.home.ID)
-	check(t, err)
-	if may(moved) > 0 {
-		t.Error("a session is fresher in another organization")
-	}
-	// By a magic link alone nobody gets around the second factor.
-	half := z.into(n, z.home).do(n, "send", "magic_link")
-	half.do(n, "link", linkToken(z.letter("magic_link", z.ada.Email)))
-	if step := half.at["step"]; step != "second_factor" || half.finished(n, z.home) {
-		t.Errorf("after a link the step is %v", step)
-	}
-	_, cookie := begun(16*time.Minute, zooOrigin)
-	for _, path := range []string{"/account/passkeys", "/account/totp", "/account/recovery-codes", "/account/factors/remove"} {
-		w := z.send(n, "POST", path, "name=x", "Cookie", cookieOf(cookie), "Content-Type", formType, "Origin", zooOrigin)
-		if !strings.Contains(w.Header().Get("Location"), "fresh=1") {
-			t.Errorf("%s: %d %s", path, w.Code, w.Header().Get("Location"))
-		}
-	}
+	})
 }
 
 // TestT_H06_WhoeverIsSignedInAlreadyIsAskedForTheSecondFactorToo comes to an application
@@ -225,40 +229,42 @@ func TestT_H06_WhoeverIsSignedInAlreadyIsAskedForTheSecondFactorToo(t *testing.T
 // TestT_H10_ADeviceIsLetInByWhoeverSawWhatAsks sends somebody a link with the code of
 // a stranger's device.
 func TestT_H10_ADeviceIsLetInByWhoeverSawWhatAsks(t *testing.T) {
-	z := newPark(t, "sqlite").zoo(t, false)
-	n := z.nodes[0]
-	d, ok := z.form(n, "/oidc/device", append(z.proof(z.shop), "scope", "openid")...)
-	if !ok {
-		t.Fatal(d)
-	}
-	visit := func(method, path, body string, more ...string) (int, string) {
-		w := z.send(n, method, path, body, append(more, "Cookie", cookieOf(z.cookie), "Content-Type", formType)...)
-		return w.Code, w.Body.String()
-	}
-	for range 3 {
-		if status, page := visit("GET", "/device?user_code="+url.QueryEscape(d["user_code"]), ""); status != 200 || strings.Contains(page, z.name("Shop")) {
-			t.Errorf("a link does more than to fill in the code: %d", status)
+	inParks(t, func(t *testing.T, p *park) {
+		z := p.zoo(t, false)
+		n := z.nodes[0]
+		d, ok := z.form(n, "/oidc/device", append(z.proof(z.shop), "scope", "openid")...)
+		if !ok {
+			t.Fatal(d)
 		}
-	}
-	if z.polled(n, d["device_code"]) {
-		t.Fatal("looking was enough")
-	}
-	form := url.Values{"user_code": {d["user_code"]}}
-	status, page := visit("POST", "/device", form.Encode(), "Origin", zooOrigin)
-	if status != 200 || !strings.Contains(page, z.name("Shop")) || !strings.Contains(page, d["user_code"]) {
-		t.Errorf("who asks, and the code to compare, are not shown: %d", status)
-	}
-	if z.polled(n, d["device_code"]) {
-		t.Fatal("typing the code in was enough")
-	}
-	form.Set("answer", "yes")
-	if status, _ := visit("POST", "/device/decide", form.Encode(), "Origin", "https://evil.example"); status != http.StatusForbidden || z.polled(n, d["device_code"]) {
-		t.Errorf("another site decided: %d", status)
-	}
-	form.Set("answer", "no")
-	if status, _ := visit("POST", "/device/decide", form.Encode(), "Origin", zooOrigin); status != http.StatusSeeOther || z.polled(n, d["device_code"]) {
-		t.Errorf("a no: %d", status)
-	}
+		visit := func(method, path, body string, more ...string) (int, string) {
+			w := z.send(n, method, path, body, append(more, "Cookie", cookieOf(z.cookie), "Content-Type", formType)...)
+			return w.Code, w.Body.String()
+		}
+		for range 3 {
+			if status, page := visit("GET", "/device?user_code="+url.QueryEscape(d["user_code"]), ""); status != 200 || strings.Contains(page, z.name("Shop")) {
+				t.Errorf("a link does more than to fill in the code: %d", status)
+			}
+		}
+		if z.polled(n, d["device_code"]) {
+			t.Fatal("looking was enough")
+		}
+		form := url.Values{"user_code": {d["user_code"]}}
+		status, page := visit("POST", "/device", form.Encode(), "Origin", zooOrigin)
+		if status != 200 || !strings.Contains(page, z.name("Shop")) || !strings.Contains(page, d["user_code"]) {
+			t.Errorf("who asks, and the code to compare, are not shown: %d", status)
+		}
+		if z.polled(n, d["device_code"]) {
+			t.Fatal("typing the code in was enough")
+		}
+		form.Set("answer", "yes")
+		if status, _ := visit("POST", "/device/decide", form.Encode(), "Origin", "https://evil.example"); status != http.StatusForbidden || z.polled(n, d["device_code"]) {
+			t.Errorf("another site decided: %d", status)
+		}
+		form.Set("answer", "no")
+		if status, _ := visit("POST", "/device/decide", form.Encode(), "Origin", zooOrigin); status != http.StatusSeeOther || z.polled(n, d["device_code"]) {
+			t.Errorf("a no: %d", status)
+		}
+	})
 }
 
 // TestT_J02_ALinkGoesToTheAddressOfTheAccountAlone asks for it in every form that

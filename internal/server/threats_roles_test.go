@@ -39,166 +39,168 @@ func (at *site) manager(t *testing.T, home id.ID, roles ...string) (caller, id.I
 // TestT_B02_NobodyGivesAwayMoreThanHeHas lets managers of users and of members make
 // others, or credentials of others, that may do more than they.
 func TestT_B02_NobodyGivesAwayMoreThanHeHas(t *testing.T) {
-	at := newSite(t)
-	home := at.here.realm.Default
-	_, iamOwner := at.manager(t, home, "IAM_OWNER")
-	_, orgOwner := at.manager(t, home, "ORG_OWNER")
-	_, plain := at.manager(t, home, "ORG_USER_SELF_MANAGER")
-	human, err := at.Directory.CreateUser(t.Context(), at.here.by, directory.NewUser{User: directory.User{Home: home, Email: "boss@a.example"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := at.Projects.AddAdministrator(t.Context(), at.here.by, project.Administrator{Scope: project.OfRealm, User: human.ID, Roles: []string{"IAM_OWNER"}}); err != nil {
-		t.Fatal(err)
-	}
-	t.Run("a role above one's own", func(t *testing.T) {
-		for role, gives := range map[string][3]string{ // the caller's role: what it must not give, and what it may
-			"IAM_LOGIN_CLIENT": {"/admin/v1/members", "IAM_OWNER", "IAM_LOGIN_CLIENT"},
-			"ORG_OWNER":        {"/management/v1/orgs/me/members", "SELF_MANAGEMENT_GLOBAL", "ORG_OWNER"},
-		} {
-			c, self := at.manager(t, home, role)
-			c.refused(t, "POST", gives[0], object("userId", c.spell(id.User, plain), "roles", []string{gives[1]}), http.StatusForbidden)
-			c.refused(t, "PUT", gives[0]+"/"+c.spell(id.User, self), object("roles", []string{gives[1]}), http.StatusForbidden)
-			u, err := at.Directory.CreateUser(t.Context(), at.here.by, directory.NewUser{User: directory.User{Home: home, Kind: directory.Machine, Username: role}})
-			if err != nil {
-				t.Fatal(err)
+	onEngines(t, Config{}, func(t *testing.T, at *site) {
+		home := at.here.realm.Default
+		_, iamOwner := at.manager(t, home, "IAM_OWNER")
+		_, orgOwner := at.manager(t, home, "ORG_OWNER")
+		_, plain := at.manager(t, home, "ORG_USER_SELF_MANAGER")
+		human, err := at.Directory.CreateUser(t.Context(), at.here.by, directory.NewUser{User: directory.User{Home: home, Email: "boss@a.example"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := at.Projects.AddAdministrator(t.Context(), at.here.by, project.Administrator{Scope: project.OfRealm, User: human.ID, Roles: []string{"IAM_OWNER"}}); err != nil {
+			t.Fatal(err)
+		}
+		t.Run("a role above one's own", func(t *testing.T) {
+			for role, gives := range map[string][3]string{ // the caller's role: what it must not give, and what it may
+				"IAM_LOGIN_CLIENT": {"/admin/v1/members", "IAM_OWNER", "IAM_LOGIN_CLIENT"},
+				"ORG_OWNER":        {"/management/v1/orgs/me/members", "SELF_MANAGEMENT_GLOBAL", "ORG_OWNER"},
+			} {
+				c, self := at.manager(t, home, role)
+				c.refused(t, "POST", gives[0], object("userId", c.spell(id.User, plain), "roles", []string{gives[1]}), http.StatusForbidden)
+				c.refused(t, "PUT", gives[0]+"/"+c.spell(id.User, self), object("roles", []string{gives[1]}), http.StatusForbidden)
+				u, err := at.Directory.CreateUser(t.Context(), at.here.by, directory.NewUser{User: directory.User{Home: home, Kind: directory.Machine, Username: role}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.ok(t, "POST", gives[0], object("userId", c.spell(id.User, u.ID), "roles", []string{gives[2]}))
 			}
-			c.ok(t, "POST", gives[0], object("userId", c.spell(id.User, u.ID), "roles", []string{gives[2]}))
-		}
-		c, _ := at.manager(t, home, "IAM_LOGIN_CLIENT")
-		c.refused(t, "POST", "/zitadel.internal_permission.v2.InternalPermissionService/CreateAdministrator",
-			`{"userId":"`+c.spell(id.User, plain)+`","resource":{"instance":true},"roles":["IAM_OWNER"]}`, http.StatusForbidden)
-		c.refused(t, "POST", "/management/v1/orgs/me/members", object("userId", c.spell(id.User, plain), "roles", []string{"ORG_OWNER"}), http.StatusForbidden)
-	})
-	t.Run("a token of somebody above", func(t *testing.T) {
-		for role, above := range map[string][]id.ID{
-			"ORG_USER_MANAGER": {iamOwner, orgOwner}, "ORG_OWNER": {iamOwner}, "IAM_USER_MANAGER": {iamOwner, orgOwner},
-		} {
-			c, _ := at.manager(t, home, role)
-			for _, u := range above {
-				c.refused(t, "POST", "/management/v1/users/"+c.spell(id.User, u)+"/pats", "{}", http.StatusForbidden)
-				c.refused(t, "POST", "/v2/users/"+c.spell(id.User, u)+"/pats", object("expirationDate", "2099-01-01T00:00:00Z"), http.StatusForbidden)
+			c, _ := at.manager(t, home, "IAM_LOGIN_CLIENT")
+			c.refused(t, "POST", "/zitadel.internal_permission.v2.InternalPermissionService/CreateAdministrator",
+				`{"userId":"`+c.spell(id.User, plain)+`","resource":{"instance":true},"roles":["IAM_OWNER"]}`, http.StatusForbidden)
+			c.refused(t, "POST", "/management/v1/orgs/me/members", object("userId", c.spell(id.User, plain), "roles", []string{"ORG_OWNER"}), http.StatusForbidden)
+		})
+		t.Run("a token of somebody above", func(t *testing.T) {
+			for role, above := range map[string][]id.ID{
+				"ORG_USER_MANAGER": {iamOwner, orgOwner}, "ORG_OWNER": {iamOwner}, "IAM_USER_MANAGER": {iamOwner, orgOwner},
+			} {
+				c, _ := at.manager(t, home, role)
+				for _, u := range above {
+					c.refused(t, "POST", "/management/v1/users/"+c.spell(id.User, u)+"/pats", "{}", http.StatusForbidden)
+					c.refused(t, "POST", "/v2/users/"+c.spell(id.User, u)+"/pats", object("expirationDate", "2099-01-01T00:00:00Z"), http.StatusForbidden)
+				}
+				c.ok(t, "POST", "/management/v1/users/"+c.spell(id.User, plain)+"/pats", "{}")
 			}
-			c.ok(t, "POST", "/management/v1/users/"+c.spell(id.User, plain)+"/pats", "{}")
-		}
-		c, _ := at.manager(t, home, "IAM_OWNER")
-		c.ok(t, "POST", "/management/v1/users/"+c.spell(id.User, iamOwner)+"/pats", "{}")
-	})
-	t.Run("a password of somebody above", func(t *testing.T) {
-		c, _ := at.manager(t, home, "ORG_OWNER")
-		boss := c.spell(id.User, human.ID)
-		c.refused(t, "POST", "/management/v1/users/"+boss+"/password", object("password", "Secret-123"), http.StatusForbidden)
-		c.refused(t, "POST", "/v2/users/"+boss+"/password", `{"newPassword":{"password":"Secret-123"}}`, http.StatusForbidden)
-		c.refused(t, "PATCH", "/v2/users/"+boss, `{"human":{"password":{"password":{"password":"Secret-123"}}}}`, http.StatusForbidden)
-	})
-	t.Run("a key with more permissions", func(t *testing.T) {
-		secret := at.testKey(t, at.here, credential.Key{Scheme: "native", Name: "few", Claims: []string{"key:write", "organization:read"}}, "gh_")
-		c := caller{at, at.tables["native"], at.here, bearer(secret), ""}
-		for _, wanted := range []string{"*", "organization:delete", "operator", "key:read"} {
-			c.refused(t, "POST", "/guildhall/v1/keys", object("name", "more", "permissions", []string{wanted}), http.StatusForbidden)
-		}
-		c.ok(t, "POST", "/guildhall/v1/keys", object("name", "less", "permissions", []string{"organization:read"}))
-		own := at.confined(t, "native", at.here, at.here.other)
-		own.refused(t, "POST", "/guildhall/v1/keys", object("name", "wide", "permissions", []string{"organization:read"}), http.StatusForbidden, http.StatusNotFound)
-		own.refused(t, "POST", "/guildhall/v1/keys", object("name", "foreign", "organization", own.spell(id.Organization, at.here.ids[id.Organization]),
-			"permissions", []string{"organization:read"}), http.StatusForbidden, http.StatusNotFound)
+			c, _ := at.manager(t, home, "IAM_OWNER")
+			c.ok(t, "POST", "/management/v1/users/"+c.spell(id.User, iamOwner)+"/pats", "{}")
+		})
+		t.Run("a password of somebody above", func(t *testing.T) {
+			c, _ := at.manager(t, home, "ORG_OWNER")
+			boss := c.spell(id.User, human.ID)
+			c.refused(t, "POST", "/management/v1/users/"+boss+"/password", object("password", "Secret-123"), http.StatusForbidden)
+			c.refused(t, "POST", "/v2/users/"+boss+"/password", `{"newPassword":{"password":"Secret-123"}}`, http.StatusForbidden)
+			c.refused(t, "PATCH", "/v2/users/"+boss, `{"human":{"password":{"password":{"password":"Secret-123"}}}}`, http.StatusForbidden)
+		})
+		t.Run("a key with more permissions", func(t *testing.T) {
+			secret := at.testKey(t, at.here, credential.Key{Scheme: "native", Name: "few", Claims: []string{"key:write", "organization:read"}}, "gh_")
+			c := caller{at, at.tables["native"], at.here, bearer(secret), ""}
+			for _, wanted := range []string{"*", "organization:delete", "operator", "key:read"} {
+				c.refused(t, "POST", "/guildhall/v1/keys", object("name", "more", "permissions", []string{wanted}), http.StatusForbidden)
+			}
+			c.ok(t, "POST", "/guildhall/v1/keys", object("name", "less", "permissions", []string{"organization:read"}))
+			own := at.confined(t, "native", at.here, at.here.other)
+			own.refused(t, "POST", "/guildhall/v1/keys", object("name", "wide", "permissions", []string{"organization:read"}), http.StatusForbidden, http.StatusNotFound)
+			own.refused(t, "POST", "/guildhall/v1/keys", object("name", "foreign", "organization", own.spell(id.Organization, at.here.ids[id.Organization]),
+				"permissions", []string{"organization:read"}), http.StatusForbidden, http.StatusNotFound)
+		})
 	})
 }
 
 // TestT_B04_ARoleOfAnotherOrganizationDoesNotExist assigns roles of another
 // organization, of another realm and deleted ones, wherever a role can be named.
 func TestT_B04_ARoleOfAnotherOrganizationDoesNotExist(t *testing.T) {
-	at := newSite(t)
-	own, u := at.here.other, id.None
-	made, err := at.Directory.CreateUser(t.Context(), at.here.by, directory.NewUser{User: directory.User{Home: own, Email: "own@b.example"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	u = made.ID
-	m, err := at.Directory.Member(t.Context(), at.here.by, own, query.Is("user_id", u))
-	if err != nil {
-		t.Fatal(err)
-	}
-	gone, err := at.Directory.CreateRole(t.Context(), at.here.by, directory.Role{Organization: own, Key: "gone"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := at.Directory.DeleteRole(t.Context(), at.here.by, gone.ID); err != nil {
-		t.Fatal(err)
-	}
-	client, _ := at.testClient(t, at.here, clientOf("auth0"))
-	wrong := map[string]func(c caller) string{ // how a role is named by a dialect that names it by its id
-		"of another organization": func(c caller) string { return c.spell(id.Role, at.here.ids[id.Role]) },
-		"of another realm":        func(c caller) string { return c.tb.spell(at.there.realm, id.Role, at.there.ids[id.Role]) },
-		"that is gone":            func(c caller) string { return c.spell(id.Role, gone.ID) },
-	}
-	for what, role := range wrong {
-		t.Run(what, func(t *testing.T) {
-			for dialect, calls := range map[string][][3]string{
-				"auth0": {
-					{"POST", "/api/v2/organizations/{org}/members/{user}/roles", `{"roles":["{role}"]}`},
-					{"POST", "/api/v2/organizations/{org}/invitations", `{"client_id":"` + client + `","inviter":{"name":"I"},"invitee":{"email":"x@b.example"},"roles":["{role}"]}`},
-					{"POST", "/api/v2/users/{user}/roles", `{"roles":["{role}"]}`},
-					{"POST", "/api/v2/roles/{role}/users", `{"users":["{id}"]}`},
-				},
-				"ssojet": {
-					{"POST", "/api/v1/tenants/{org}/users/{user}/roles", `{"role_ids":["{role}"]}`},
-					{"PUT", "/api/v1/users/{user}/roles", `{"role_id":["{role}"]}`},
-				},
-				"truto": {
-					{"POST", "/unified/user-directory/role_assignments", `{"user_id":"{user}","role_id":"{role}","organization_id":"{org}"}`},
-					{"POST", "/unified/user-directory/users/assign_role", `{"user_id":"{user}","role_id":"{role}","organization_id":"{org}"}`},
-					{"POST", "/unified/user-directory/users", `{"emails":[{"email":"new@b.example"}],"organizations":["{org}"],"roles":[{"id":"{role}","organization":"{org}"}]}`},
-				},
-				"native": {
-					{"POST", "/guildhall/v1/organizations/{org}/members/{user}/roles", `{"roles":["{role}"]}`},
-					{"PUT", "/guildhall/v1/organizations/{org}/members/{user}/roles", `{"roles":["{role}"]}`},
-					{"PUT", "/guildhall/v1/users/{user}/roles", `{"roles":["{role}"]}`},
-					{"POST", "/guildhall/v1/organizations/{org}/invitations", `{"email":"x@b.example","roles":["{role}"]}`},
-					{"POST", "/guildhall/v1/organizations/{org}/members", `{"user":"{other}","roles":["{role}"]}`},
-				},
-			} {
-				c := at.root(t, dialect, at.here)
-				fill := strings.NewReplacer("{org}", c.spell(id.Organization, own), "{user}", c.spell(id.User, u), "{role}", role(c),
-					"{id}", strings.ReplaceAll(c.spell(id.User, u), "%7C", "|"), "{other}", c.spell(id.User, at.here.ids[id.User]))
-				for _, call := range calls {
-					c.refused(t, call[0], fill.Replace(call[1]), fill.Replace(call[2]), 400, 404, 422)
-				}
-			}
-		})
-	}
-	t.Run("by name", func(t *testing.T) {
-		c := at.root(t, "stytch", at.here)
-		org, member := c.spell(id.Organization, own), c.spell(id.Member, m.Member.ID)
-		for _, name := range []string{"secret-role", "gone", "SECRET-ROLE"} {
-			c.refused(t, "POST", "/v1/b2b/organizations/"+org+"/members", object("email_address", "n@b.example", "roles", []string{name}), 400)
-			c.refused(t, "PUT", "/v1/b2b/organizations/"+org+"/members/"+member, object("roles", []string{name}), 400)
-			c.refused(t, "PUT", "/v1/b2b/organizations/"+org, `{"rbac_email_implicit_role_assignments":[{"domain":"b.example","role_id":"`+name+`"}]}`, 400)
-		}
-	})
-	t.Run("of another project", func(t *testing.T) {
-		c := at.root(t, "zitadel", at.here).in(own)
-		mine, err := at.Projects.CreateProject(t.Context(), at.here.by, project.Project{Organization: own, Name: "Mine"})
+	onEngines(t, Config{}, func(t *testing.T, at *site) {
+		own, u := at.here.other, id.None
+		made, err := at.Directory.CreateUser(t.Context(), at.here.by, directory.NewUser{User: directory.User{Home: own, Email: "own@b.example"}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.refused(t, "POST", "/management/v1/users/"+c.spell(id.User, u)+"/grants",
-			object("projectId", c.spell(id.Project, mine.ID), "roleKeys", []string{"reader"}), 400, 404)
-		c.refused(t, "POST", "/management/v1/projects/"+c.spell(id.Project, mine.ID)+"/grants",
-			object("grantedOrgId", c.spell(id.Organization, at.here.realm.Default), "roleKeys", []string{"reader"}), 400, 404)
-		c.refused(t, "POST", "/zitadel.authorization.v2.AuthorizationService/CreateAuthorization",
-			object("userId", c.spell(id.User, u), "projectId", c.spell(id.Project, mine.ID), "organizationId", c.spell(id.Organization, own), "roleKeys", []string{"reader"}), 400, 404)
+		u = made.ID
+		m, err := at.Directory.Member(t.Context(), at.here.by, own, query.Is("user_id", u))
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone, err := at.Directory.CreateRole(t.Context(), at.here.by, directory.Role{Organization: own, Key: "gone"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := at.Directory.DeleteRole(t.Context(), at.here.by, gone.ID); err != nil {
+			t.Fatal(err)
+		}
+		client, _ := at.testClient(t, at.here, clientOf("auth0"))
+		wrong := map[string]func(c caller) string{ // how a role is named by a dialect that names it by its id
+			"of another organization": func(c caller) string { return c.spell(id.Role, at.here.ids[id.Role]) },
+			"of another realm":        func(c caller) string { return c.tb.spell(at.there.realm, id.Role, at.there.ids[id.Role]) },
+			"that is gone":            func(c caller) string { return c.spell(id.Role, gone.ID) },
+		}
+		for what, role := range wrong {
+			t.Run(what, func(t *testing.T) {
+				for dialect, calls := range map[string][][3]string{
+					"auth0": {
+						{"POST", "/api/v2/organizations/{org}/members/{user}/roles", `{"roles":["{role}"]}`},
+						{"POST", "/api/v2/organizations/{org}/invitations", `{"client_id":"` + client + `","inviter":{"name":"I"},"invitee":{"email":"x@b.example"},"roles":["{role}"]}`},
+						{"POST", "/api/v2/users/{user}/roles", `{"roles":["{role}"]}`},
+						{"POST", "/api/v2/roles/{role}/users", `{"users":["{id}"]}`},
+					},
+					"ssojet": {
+						{"POST", "/api/v1/tenants/{org}/users/{user}/roles", `{"role_ids":["{role}"]}`},
+						{"PUT", "/api/v1/users/{user}/roles", `{"role_id":["{role}"]}`},
+					},
+					"truto": {
+						{"POST", "/unified/user-directory/role_assignments", `{"user_id":"{user}","role_id":"{role}","organization_id":"{org}"}`},
+						{"POST", "/unified/user-directory/users/assign_role", `{"user_id":"{user}","role_id":"{role}","organization_id":"{org}"}`},
+						{"POST", "/unified/user-directory/users", `{"emails":[{"email":"new@b.example"}],"organizations":["{org}"],"roles":[{"id":"{role}","organization":"{org}"}]}`},
+					},
+					"native": {
+						{"POST", "/guildhall/v1/organizations/{org}/members/{user}/roles", `{"roles":["{role}"]}`},
+						{"PUT", "/guildhall/v1/organizations/{org}/members/{user}/roles", `{"roles":["{role}"]}`},
+						{"PUT", "/guildhall/v1/users/{user}/roles", `{"roles":["{role}"]}`},
+						{"POST", "/guildhall/v1/organizations/{org}/invitations", `{"email":"x@b.example","roles":["{role}"]}`},
+						{"POST", "/guildhall/v1/organizations/{org}/members", `{"user":"{other}","roles":["{role}"]}`},
+					},
+				} {
+					c := at.root(t, dialect, at.here)
+					fill := strings.NewReplacer("{org}", c.spell(id.Organization, own), "{user}", c.spell(id.User, u), "{role}", role(c),
+						"{id}", strings.ReplaceAll(c.spell(id.User, u), "%7C", "|"), "{other}", c.spell(id.User, at.here.ids[id.User]))
+					for _, call := range calls {
+						c.refused(t, call[0], fill.Replace(call[1]), fill.Replace(call[2]), 400, 404, 422)
+					}
+				}
+			})
+		}
+		t.Run("by name", func(t *testing.T) {
+			c := at.root(t, "stytch", at.here)
+			org, member := c.spell(id.Organization, own), c.spell(id.Member, m.Member.ID)
+			for _, name := range []string{"secret-role", "gone", "SECRET-ROLE"} {
+				c.refused(t, "POST", "/v1/b2b/organizations/"+org+"/members", object("email_address", "n@b.example", "roles", []string{name}), 400)
+				c.refused(t, "PUT", "/v1/b2b/organizations/"+org+"/members/"+member, object("roles", []string{name}), 400)
+				c.refused(t, "PUT", "/v1/b2b/organizations/"+org, `{"rbac_email_implicit_role_assignments":[{"domain":"b.example","role_id":"`+name+`"}]}`, 400)
+			}
+		})
+		t.Run("of another project", func(t *testing.T) {
+			c := at.root(t, "zitadel", at.here).in(own)
+			mine, err := at.Projects.CreateProject(t.Context(), at.here.by, project.Project{Organization: own, Name: "Mine"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.refused(t, "POST", "/management/v1/users/"+c.spell(id.User, u)+"/grants",
+				object("projectId", c.spell(id.Project, mine.ID), "roleKeys", []string{"reader"}), 400, 404)
+			c.refused(t, "POST", "/management/v1/projects/"+c.spell(id.Project, mine.ID)+"/grants",
+				object("grantedOrgId", c.spell(id.Organization, at.here.realm.Default), "roleKeys", []string{"reader"}), 400, 404)
+			c.refused(t, "POST", "/zitadel.authorization.v2.AuthorizationService/CreateAuthorization",
+				object("userId", c.spell(id.User, u), "projectId", c.spell(id.Project, mine.ID), "organizationId", c.spell(id.Organization, own), "roleKeys", []string{"reader"}), 400, 404)
+		})
+		roles, err := at.Directory.AssignedRoles(t.Context(), at.here.by, own, u)
+		if err != nil || len(roles) != 0 {
+			t.Errorf("roles were assigned all the same: %v %v", roles, err)
+		}
+		if page, err := at.Directory.Invitations(t.Context(), at.here.by, own, query.Query{}); err != nil || len(page.Items) != 0 {
+			t.Errorf("invitations were made all the same: %v %v", page.Items, err)
+		}
+		if page, err := at.Directory.Members(t.Context(), at.here.by, own, query.Query{}); err != nil || len(page.Items) != 1 {
+			t.Errorf("members were made all the same: %v %v", page.Items, err)
+		}
 	})
-	roles, err := at.Directory.AssignedRoles(t.Context(), at.here.by, own, u)
-	if err != nil || len(roles) != 0 {
-		t.Errorf("roles were assigned all the same: %v %v", roles, err)
-	}
-	if page, err := at.Directory.Invitations(t.Context(), at.here.by, own, query.Query{}); err != nil || len(page.Items) != 0 {
-		t.Errorf("invitations were made all the same: %v %v", page.Items, err)
-	}
-	if page, err := at.Directory.Members(t.Context(), at.here.by, own, query.Query{}); err != nil || len(page.Items) != 1 {
-		t.Errorf("members were made all the same: %v %v", page.Items, err)
-	}
 }
 
 // TestT_B05_FieldsThatNobodyOfferedAreNotAssigned sends every protected attribute

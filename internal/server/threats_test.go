@@ -12,6 +12,7 @@ import (
 
 	"guildhall/internal/credential"
 	"guildhall/internal/id"
+	"guildhall/internal/pgtest"
 	"guildhall/internal/realm"
 	"guildhall/internal/store/storetest"
 	"guildhall/internal/vault/master"
@@ -62,6 +63,20 @@ func newSiteOn(t *testing.T, cfg Config) *site {
 		at.tables[tb.dialect] = tb
 	}
 	return at
+}
+
+// onEngines runs a test on a site of each engine.
+func onEngines(t *testing.T, cfg Config, test func(t *testing.T, at *site)) {
+	t.Helper()
+	for _, engine := range []string{"sqlite", "postgres"} {
+		t.Run(engine, func(t *testing.T) {
+			on := cfg
+			if on.Data = t.TempDir(); engine == "postgres" {
+				on.Database, on.Migrate, on.Master = pgtest.URL(t), true, sharedKey
+			}
+			test(t, newSiteOn(t, on))
+		})
+	}
 }
 
 // eachDialect runs a test for every dialect, in the order of the alphabet.
