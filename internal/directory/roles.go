@@ -145,21 +145,22 @@ func (s *Service) DeleteRole(ctx context.Context, by access.Actor, i id.ID) erro
 // realm when organization is none. Roles the user has already stay as they are.
 // A role of another organization does not exist here.
 func (s *Service) AssignRoles(ctx context.Context, by access.Actor, organization, user id.ID, roles []id.ID) error {
-	return s.changeRoles(ctx, by, organization, user, func(tx Tx, m Member) error {
+	return s.changeRoles(ctx, by, holder{organization, user, false}, func(tx Tx, m Member) error {
 		return assign(ctx, tx, by, m, roles)
 	})
 }
 
 // UnassignRoles takes roles from a user; those it does not have are ignored.
 func (s *Service) UnassignRoles(ctx context.Context, by access.Actor, organization, user id.ID, roles []id.ID) error {
-	return s.changeRoles(ctx, by, organization, user, func(tx Tx, m Member) error {
+	return s.changeRoles(ctx, by, holder{organization, user, false}, func(tx Tx, m Member) error {
 		return unassign(ctx, tx, by, m, roles)
 	})
 }
 
-// SetRoles makes roles the only ones a user has been given directly.
+// SetRoles makes roles the only ones a user has been given directly. Of several at
+// once the last one decides: nobody ends with what two of them gave.
 func (s *Service) SetRoles(ctx context.Context, by access.Actor, organization, user id.ID, roles []id.ID) error {
-	return s.changeRoles(ctx, by, organization, user, func(tx Tx, m Member) error {
+	return s.changeRoles(ctx, by, holder{organization, user, true}, func(tx Tx, m Member) error {
 		had, err := all(ctx, tx.RoleAssignments(), assignedTo(m)...)
 		if err != nil {
 			return err
@@ -177,7 +178,14 @@ func (s *Service) SetRoles(ctx context.Context, by access.Actor, organization, u
 	})
 }
 
-func (s *Service) changeRoles(ctx context.Context, by access.Actor, organization, user id.ID, change func(Tx, Member) error) error {
+// A holder is whose roles are changed: a user's in an organization, or in the realm.
+type holder struct {
+	organization, user id.ID
+	alone              bool // nobody else changes them meanwhile
+}
+
+func (s *Service) changeRoles(ctx context.Context, by access.Actor, of holder, change func(Tx, Member) error) error {
+	organization, user := of.organization, of.user
 	missing := ErrUserNotFound
 	if organization != id.None {
 		missing = ErrOrganizationNotFound
@@ -187,7 +195,11 @@ func (s *Service) changeRoles(ctx context.Context, by access.Actor, organization
 	}
 	return s.Store.Update(ctx, by.Realm, func(tx Tx) error {
 		if organization == id.None {
-			u, err := tx.Users().Hold(ctx, user)
+			take := tx.Users().Hold
+			if of.alone {
+				take = tx.Users().Lock
+			}
+			u, err := take(ctx, user)
 			if err != nil {
 				return err
 			}
@@ -205,7 +217,11 @@ func (s *Service) changeRoles(ctx context.Context, by access.Actor, organization
 		if _, err := tx.Users().Hold(ctx, m.User); err != nil {
 			return gone(err, ErrUserNotFound, ErrMemberNotFound)
 		}
-		if m, err = tx.Members().Hold(ctx, m.ID); err != nil {
+		take := tx.Members().Hold
+		if of.alone {
+			take = tx.Members().Lock
+		}
+		if m, err = take(ctx, m.ID); err != nil {
 			return err
 		}
 		return change(tx, m)
