@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -169,6 +170,33 @@ func TestT_H01_H02_H03_H05_AnAnswerIsForOneRequest(t *testing.T) {
 		must(t, err)
 		u, _ = url.Parse(to)
 		a.refused(authn.ErrProvider)(w.Returned(ctx, in, a.handle, sso.Response{State: u.Query().Get("state"), Code: "code"}))
+	})
+}
+
+// TestT_H09_NothingAProviderTellsOfIsFetched has a provider name addresses in everything
+// that it says of somebody, and listens there.
+func TestT_H09_NothingAProviderTellsOfIsFetched(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.rules(t, realm.SignIn{SignUp: true})
+		var asked atomic.Int32
+		trap := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+		t.Cleanup(trap.Close)
+		p := newProvider(t)
+		c := w.connect(t, p, sso.Connection{Name: "idp", Settings: sso.Settings{SignUp: true}})
+		claims := map[string]any{"email": "ada@example.com", "email_verified": true, "name": "Ada"}
+		for _, name := range []string{"picture", "profile", "website", "avatar_url", "jwks_uri", "jku", "_claim_sources"} {
+			claims[name] = trap.URL + "/" + name
+		}
+		claims["_claim_sources"] = map[string]any{"src": map[string]any{"endpoint": trap.URL, "access_token": "x"}}
+		claims["_claim_names"] = map[string]any{"address": "src"}
+		b := w.browse(t, authn.Start{})
+		b.did(b.through(p, c, claims)).at(authn.SignUp)
+		got := b.signUp("Ada").finish()
+		u, err := w.Directory.User(ctx, w.System, got.User)
+		must(t, err)
+		if u.Picture != "" || asked.Load() > 0 {
+			t.Errorf("the picture is %q, %d requests", u.Picture, asked.Load())
+		}
 	})
 }
 

@@ -153,6 +153,16 @@ func TestT_J05_J06_ALinkIsGoodOnceInTheBrowserThatAskedForIt(t *testing.T) {
 		link = token(w.last(t, "magic_link", "ada@example.com"))
 		w.Clock.Move(10 * time.Minute)
 		late.refused(authn.ErrProof)(w.Link(ctx, w.Realm.ID, late.handle, link))
+		late.send(authn.ByEmail)
+		code := w.last(t, "code", "ada@example.com").Data["code"]
+		w.Clock.Move(10 * time.Minute)
+		late.refused(authn.ErrProof)(late.code(code))
+		w.person(t, directory.User{Email: "eve@example.com"}, "", o)
+		eve := w.browse(t, authn.Start{}).identify("eve@example.com").send(authn.ByEmail)
+		code = w.last(t, "code", "eve@example.com").Data["code"]
+		eve.identify("ada@example.com") // what came to one address proves no other
+		eve.refused(authn.ErrProof)(eve.code(code))
+		eve.at(authn.Prove)
 	})
 }
 

@@ -267,12 +267,16 @@ func (h *handler) write(w http.ResponseWriter, r *http.Request, reply Reply) int
 	return status
 }
 
-// record writes one line for a request, without bodies, queries or credentials.
+// record writes one line for a request, without bodies, queries or credentials: of what
+// failed through us, of whoever asked for more than he may, and of all else when debugging.
 func (h *handler) record(c Call, status int, f *fault.Error, took time.Duration) {
 	level := slog.LevelDebug
 	ours := f != nil && (f.Kind == fault.Internal || f.Kind == fault.Unavailable)
-	if ours {
+	switch {
+	case ours:
 		level = slog.LevelError
+	case f != nil && f.Kind == fault.Forbidden && c.Actor.Subject != "":
+		level = slog.LevelWarn
 	}
 	if !h.Log.Enabled(c.Context(), level) {
 		return

@@ -44,7 +44,7 @@ func (plain) Admit(access.Actor, *Route) error { return nil }
 func (plain) Limited(h http.Header, l Limit)   { h.Set("Limited", fmt.Sprint(l.Exceeded)) }
 func (plain) Failure(f *fault.Error, _ Call) Reply {
 	status := map[fault.Kind]int{
-		fault.Internal: 500, fault.Invalid: 400, fault.Unauthenticated: 401, fault.NotFound: 404, fault.Exhausted: 429, fault.TooLarge: 413,
+		fault.Internal: 500, fault.Invalid: 400, fault.Unauthenticated: 401, fault.NotFound: 404, fault.Forbidden: 403, fault.Exhausted: 429, fault.TooLarge: 413,
 	}[f.Kind]
 	return Reply{Status: status, Body: map[string]string{"reason": f.Reason, "text": f.Text}}
 }
@@ -76,6 +76,27 @@ func TestT_A13_TwoAuthorizationHeadersAreNone(t *testing.T) {
 	}
 	if w := post(h, nil, func(r *http.Request) { r.Header["Authorization"] = []string{"bearer x"} }); w.Code != http.StatusOK {
 		t.Errorf("one: %d", w.Code)
+	}
+}
+
+// TestT_B02_WhoAsksForMoreThanHeMayIsWrittenDown reads the log of a refusal: it says who
+// asked for what, and nothing that was sent along.
+func TestT_B02_WhoAsksForMoreThanHeMayIsWrittenDown(t *testing.T) {
+	var log bytes.Buffer
+	_, h := serving(plain{handle: func(Call) (Reply, error) { return Reply{}, access.ErrPermissionMissing.With(access.RealmWrite) }}, &log)
+	post(h, strings.NewReader(`{"role":"owner"}`), func(r *http.Request) { r.Header.Set("Authorization", "Bearer hush") })
+	line := log.String()
+	for _, want := range []string{"level=WARN", "operation=do", "status=403", "actor=somebody", "reason=permission_missing"} {
+		if !strings.Contains(line, want) {
+			t.Errorf("no %s in %q", want, line)
+		}
+	}
+	if strings.Contains(line, "hush") || strings.Contains(line, "owner") {
+		t.Errorf("it tells too much: %q", line)
+	}
+	log.Reset()
+	if post(h, nil, func(r *http.Request) { r.Header.Del("Authorization") }); strings.Contains(log.String(), "WARN") {
+		t.Errorf("anybody fills the log: %q", log.String())
 	}
 }
 
