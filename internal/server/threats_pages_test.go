@@ -13,6 +13,8 @@ import (
 	"guildhall/internal/access"
 	"guildhall/internal/directory"
 	"guildhall/internal/notify"
+	"guildhall/internal/project"
+	"guildhall/internal/query"
 	"guildhall/internal/session"
 )
 
@@ -369,5 +371,54 @@ func TestT_L01_FormsLeadToThisServerAlone(t *testing.T) {
 	answer, body := b.do(t, "POST", "/language", url.Values{"lang": {"en"}, "back": {"/sign-in?request=x"}}, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "same-origin")
 	if answer.StatusCode != http.StatusOK || !strings.Contains(body, `http-equiv="refresh" content="0; url=/sign-in?request=x"`) {
 		t.Errorf("a form that may lead away: %d %s", answer.StatusCode, body)
+	}
+}
+
+// TestT_L08_NoPageEndsAnOrganizationOrSomebody sends all that pages take, in the fresh
+// session of somebody who administers an organization, as a browser does that fetches
+// links ahead, and as one whose buttons are pressed twice.
+func TestT_L08_NoPageEndsAnOrganizationOrSomebody(t *testing.T) {
+	b := surf(t)
+	in, by := b.s.home.ID, access.System(b.s.home.ID)
+	o, err := b.s.Directory.CreateOrganization(t.Context(), by, directory.Organization{Name: "Lasting"})
+	check(t, err)
+	u, err := b.s.Directory.CreateUser(t.Context(), by, directory.NewUser{User: directory.User{Home: o.ID, Kind: directory.Human, Email: "boss@x.example", EmailVerified: true, Name: "B"}})
+	check(t, err)
+	_, err = b.s.Projects.AddAdministrator(t.Context(), by, project.Administrator{Scope: project.OfOrganization, Object: o.ID, User: u.ID, Roles: []string{"ORG_OWNER"}})
+	check(t, err)
+	_, err = b.s.Credentials.NewRecoveryCodes(t.Context(), in, u, "test")
+	check(t, err)
+	factors, err := b.s.Credentials.Factors(t.Context(), by, u.ID)
+	check(t, err)
+	at, _ := url.Parse(b.base)
+	enter := func() {
+		_, secret, err := b.s.Sessions.Start(t.Context(), in, session.New{Organization: o.ID, User: u.ID, Origin: b.base, Factors: []session.Factor{{Method: "password", At: time.Now()}}})
+		check(t, err)
+		b.Jar.SetCookies(at, []*http.Cookie{{Name: session.CookieName(b.base), Value: secret, Path: "/"}})
+	}
+	form := url.Values{"organization": {o.ID.String()}, "user": {u.ID.String()}, "id": {factors[0].ID.String()}, "answer": {"yes"}, "confirm": {"yes"}, "delete": {"yes"}, "_method": {"DELETE"}, "name": {"Lasting"}}
+	for _, method := range []string{"GET", "POST", "DELETE"} {
+		for _, path := range append(append([]string{"/account", "/account/organization", "/account/delete", "/organization/delete"}, pagePaths...), posts...) {
+			for range 2 {
+				enter()
+				ask := path
+				if method == "GET" {
+					ask += map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")] + form.Encode()
+				}
+				if answer, body := b.do(t, method, ask, form, "Origin", b.base); answer.StatusCode >= 500 || method == "DELETE" && answer.StatusCode < 400 {
+					t.Errorf("%s %s: %d %s", method, path, answer.StatusCode, body)
+				}
+			}
+		}
+		if left, err := b.s.Credentials.Factors(t.Context(), by, u.ID); method == "GET" && (err != nil || len(left) != len(factors)) {
+			t.Errorf("looking took %d ways in away: %v", len(factors)-len(left), err)
+		}
+		_, err = b.s.Directory.Organization(t.Context(), by, o.ID)
+		check(t, err)
+		_, err = b.s.Directory.Member(t.Context(), by, o.ID, query.Is("user_id", u.ID))
+		check(t, err)
+		if page, err := b.s.Erasure.Deletions(t.Context(), by, query.Query{}); err != nil || len(page.Items) > 0 {
+			t.Errorf("%s: %d deletions began, %v", method, len(page.Items), err)
+		}
 	}
 }
