@@ -26,6 +26,7 @@ var compared = map[string]string{
 	"internal/erasure/again.go: r.Previous != end.Hash":                  "a ledger that anybody may read",
 	"internal/ledger/ledger.go: l.Previous != c.Last.Hash":               "a ledger that anybody may read",
 	"cmd/guildhall/apply.go: r.Hash != links[have].Hash":                 "a ledger that anybody may read",
+	"cmd/guildhall/archive.go: hex.EncodeToString(hash.Sum(nil)) != sum": "the checksum of a file",
 	"cmd/guildhall/ledger.go: r.Hash != l.Hash":                          "a ledger that anybody may read",
 	"internal/oidc/decide.go: a.HandleHash != s.handleHash(name)":        "a keyed hash by which the row was found, looked at again under its lock",
 	"internal/oidc/token.go: challenge == verifier":                      "one of the two is empty",
