@@ -79,12 +79,12 @@ func (w *Worker) Run(ctx context.Context) {
 			w.wait(ctx)
 			continue
 		}
-		err = w.work(ctx, job, &t)
-		if err != nil && !errors.Is(err, ErrLost) && ctx.Err() == nil {
-			w.Log.Error("purge", "deletion", job.Deletion, "error", err)
+		sealed, err := w.work(ctx, job, &t)
+		if sealed || errors.Is(err, ErrLost) {
+			continue // there is no lease to give up
 		}
-		if errors.Is(err, ErrLost) {
-			continue
+		if err != nil && ctx.Err() == nil {
+			w.Log.Error("purge", "deletion", job.Deletion, "error", err)
 		}
 		if err := w.Purger.Release(context.WithoutCancel(ctx), job, err); err != nil {
 			w.Log.Error("release a purge", "deletion", job.Deletion, "error", err)
@@ -100,31 +100,32 @@ func (w *Worker) wait(ctx context.Context) {
 	}
 }
 
-// work does batches for one slice of time. It bounds them by time rather than by
-// rows.
-func (w *Worker) work(ctx context.Context, job Job, t *tempo) error {
+// work does batches for one slice of time, and reports whether they were the last of
+// the job. It bounds them by time rather than by rows.
+func (w *Worker) work(ctx context.Context, job Job, t *tempo) (sealed bool, err error) {
 	for end := time.Now().Add(slice); time.Now().Before(end) && ctx.Err() == nil; {
 		pace, aside := w.Purger.Pace()
 		limit := t.rows(pace)
 		p, err := w.Purger.Batch(ctx, job, limit)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if w.Observe != nil {
 			w.Observe(p.Rows, p.Took)
 		}
 		if p.Finished {
-			return w.Purger.Seal(ctx, job)
+			err = w.Purger.Seal(ctx, job)
+			return err == nil, err
 		}
 		if p.Waiting {
-			return nil
+			return false, nil
 		}
 		if p.Rows >= min(limit/2, first) { // small ones say little of what a row takes
 			t.learn(p.Rows, p.Took)
 		}
 		time.Sleep(aside) // milliseconds: too short to be worth interrupting
 	}
-	return nil
+	return false, nil
 }
 
 // A tempo is what one row of a purge takes, as the latest batches had it.

@@ -45,14 +45,17 @@ func (p Purger) Pace() (batch, aside time.Duration) {
 	case p.DB.embedded.gate.quiet(200 * time.Millisecond):
 		return 40 * time.Millisecond, 0
 	}
-	return 3 * time.Millisecond, 2 * time.Millisecond
+	return 2 * time.Millisecond, 4 * time.Millisecond
 }
 
-// A batch looks around this often at most, and after so many rows at least.
-const (
-	strides = 32
-	stride  = 64
-)
+// stride is after how many rows a batch looks around. Few make nobody wait, and
+// make a statement for each of them dear.
+func (db *DB) stride(limit int) int {
+	if db.embedded == nil {
+		return limit
+	}
+	return max(limit/12, 64)
+}
 
 // wanted reports whether a request waits for the purge to end its batch.
 func (db *DB) wanted() bool { return db.embedded != nil && db.embedded.gate.wanted() }
@@ -233,7 +236,7 @@ func (tx *Tx) advance(ctx context.Context, d *erasure.Deletion, limit int, done 
 	}
 	plan := erasure.Plan(d.Kind, d.Users)
 	var there []bool
-	each := max(limit/strides, stride)
+	each := tx.db.stride(limit)
 	for done.Rows < limit && done.Looked < limit*passed && int(d.Step) < len(plan) && (done.Rows+done.Looked == 0 || !tx.db.wanted()) {
 		if there == nil && d.Cursor == id.None && d.Kind != id.Realm {
 			var err error
