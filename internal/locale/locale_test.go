@@ -1,6 +1,9 @@
 package locale
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestTheNearestLanguageIsChosen(t *testing.T) {
 	for wish, want := range map[string]string{
@@ -20,6 +23,17 @@ func TestDirectionFollowsTheScript(t *testing.T) {
 	for tag, want := range map[string]string{"en": "ltr", "ar": "rtl", "he": "rtl", "ja": "ltr", "fa-IR": "rtl", "?": "ltr"} {
 		if got := Direction(tag); got != want {
 			t.Errorf("%s is written %s", tag, got)
+		}
+	}
+}
+
+func TestMomentsAreWrittenAsPeopleDo(t *testing.T) {
+	at := time.Date(2026, 3, 2, 8, 5, 0, 0, time.UTC)
+	for lang, want := range map[string]string{
+		"en": "2 March 2026, 08:05 UTC", "de": "2. März 2026, 08:05 UTC", "es": "2 de marzo de 2026, 08:05 UTC", "fr": "2 mars 2026, 08:05 UTC", "ja": "2026年3月2日 08:05 UTC", "xx": "2 March 2026, 08:05 UTC",
+	} {
+		if got := Time(lang, at); got != want {
+			t.Errorf("%s: %q, want %q", lang, got, want)
 		}
 	}
 }

@@ -301,6 +301,14 @@ func rendered(source string, v liquid.Values, html bool) (string, error) {
 	return t.(*liquid.Template).Text(v)
 }
 
+// orNil makes nothing of an empty text, which is true to an if of this language.
+func orNil(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
 // values are all that a template can name.
 func values(t Template, b Brand, m content) liquid.Values {
 	tag := locale.Match(m.Locale)
@@ -309,11 +317,11 @@ func values(t Template, b Brand, m content) liquid.Values {
 		"locale": tag, "direction": locale.Direction(tag), "kind": string(t.Kind),
 		"sender": liquid.Values{"name": tame(b.Name, 80)},
 		"realm":  liquid.Values{"name": tame(b.Realm, 80)},
-		"user":   liquid.Values{"name": tame(m.Name, 100), "given_name": given, "email": m.To},
-		"brand":  liquid.Values{"logo": webAddress(b.LogoURL), "primary": colour(b.Primary), "on_primary": onColour(colour(b.Primary))},
+		"user":   liquid.Values{"name": orNil(tame(m.Name, 100)), "given_name": orNil(given), "email": m.To},
+		"brand":  liquid.Values{"logo": orNil(webAddress(b.LogoURL)), "primary": colour(b.Primary), "on_primary": onColour(colour(b.Primary))},
 	}
 	for k, s := range m.Data {
-		v[k] = s
+		v[k] = orNil(s)
 	}
 	return v
 }

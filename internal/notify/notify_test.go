@@ -212,6 +212,15 @@ func TestMessagesOfTheDeadAreNeverSent(t *testing.T) {
 	})
 }
 
+func TestAMessageLeavesOutWhatIsNotKnown(t *testing.T) {
+	d := open(t, t.TempDir())
+	must(t, d.Queue(ctx, d.invitation(d.Organization(t, directory.Organization{Name: "Acme"}))))
+	d.pass(t)
+	if l := d.post.last(t); !strings.Contains(l.Text, "Hello,") || strings.Contains(l.HTML, "<img") || !strings.Contains(l.HTML, ">Acme</p>") {
+		t.Errorf("somebody without a name, from an organization without a logo:\n%s\n%s", l.Text, l.HTML)
+	}
+}
+
 func TestEveryKindHasATextInEveryLanguage(t *testing.T) {
 	d := open(t, t.TempDir())
 	for _, tag := range locale.All() {

@@ -86,7 +86,7 @@ var posts = []string{
 	"/sign-in/identify", "/sign-in/password", "/sign-in/code", "/sign-in/send", "/sign-in/method", "/sign-in/passkey", "/sign-in/link", "/sign-in/account", "/sign-in/organization",
 	"/sign-in/join", "/sign-in/confirm-link", "/sign-in/enrol", "/sign-in/totp", "/sign-in/new-password", "/sign-in/continue", "/sign-in/restart", "/sign-up", "/invitation", "/reset",
 	"/verify", "/consent", "/device", "/device/decide", "/sign-out", "/language", "/account/sessions/end", "/account/sessions/others", "/account/switch", "/account/passkeys",
-	"/account/totp", "/account/totp/confirm", "/account/recovery-codes", "/account/factors/remove", "/account/connected/remove", "/account/password", "/unlock",
+	"/account/totp", "/account/totp/confirm", "/account/recovery-codes", "/account/factors/remove", "/account/connected/remove", "/account/password", "/account/applications/revoke", "/account/factors/name", "/unlock",
 }
 
 func TestT_L01_L06_EveryPageIsGuarded(t *testing.T) {

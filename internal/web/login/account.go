@@ -15,6 +15,7 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
+	"guildhall/internal/locale"
 	"guildhall/internal/query"
 	"guildhall/internal/session"
 )
@@ -50,6 +51,9 @@ func (p *Pages) accountRoutes(on func(string, func(*visit) error)) {
 	own("POST /account/sessions/end", (*visit).endSession)
 	own("POST /account/sessions/others", (*visit).endOthers)
 	own("POST /account/switch", (*visit).switchTo)
+	own("POST /account/applications/revoke", (*visit).withdraw)
+	own("GET /account/factors/name", (*visit).askName)
+	own("POST /account/factors/name", (*visit).nameFactor)
 	fresh("GET /account/passkeys/new", (*visit).newPasskey)
 	fresh("POST /account/passkeys", (*visit).addPasskey)
 	fresh("POST /account/totp", (*visit).newTOTP)
@@ -69,17 +73,16 @@ func (v *visit) again(in session.Session) error {
 	if err != nil {
 		return err
 	}
-	q := url.Values{"return": {"/account"}, "login_hint": {firstOf(u.Email, u.Username)}, "fresh": {"1"}}
+	back := "/account"
+	if v.r.Method == http.MethodGet {
+		back = v.r.URL.Path
+	}
+	q := url.Values{"return": {back}, "login_hint": {firstOf(u.Email, u.Username)}, "fresh": {"1"}}
 	if in.Organization != id.None {
 		q.Set("organization", id.For(v.realm, id.Organization).Base62(in.Organization))
 	}
 	return v.redirect("/sign-in?" + q.Encode())
 }
-
-// stamp writes a time for people, in UTC: where they are is not known.
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
-
-func day(t time.Time) string { return t.UTC().Format("2006-01-02") }
 
 func (v *visit) account(in session.Session) error { return v.showAccount(in, http.StatusOK) }
 
@@ -113,6 +116,9 @@ func (v *visit) showAccount(in session.Session, status int) error {
 	if err := v.connected(in, &view); err != nil {
 		return err
 	}
+	if err := v.applications(in, &view); err != nil {
+		return err
+	}
 	return v.show(status, Account(view))
 }
 
@@ -121,7 +127,7 @@ func (v *visit) membership(m directory.Membership, in session.Session, view *Acc
 	if o.State != directory.Active || m.State != directory.MemberActive {
 		return
 	}
-	i := Item{ID: id.For(v.realm, id.Organization).Base62(o.ID), Icon: "organization", Title: o.Title(), About: v.t("joined_at", "time", day(m.CreatedAt))}
+	i := Item{ID: id.For(v.realm, id.Organization).Base62(o.ID), Icon: "organization", Title: o.Title(), About: v.t("joined_at", "time", locale.Day(v.Lang, m.CreatedAt))}
 	if o.ID == in.Organization {
 		i.Tag = v.t("current")
 	} else {
@@ -131,9 +137,9 @@ func (v *visit) membership(m directory.Membership, in session.Session, view *Acc
 }
 
 func (v *visit) factor(f credential.Factor, view *AccountView) {
-	about := v.t("added_at", "time", day(f.CreatedAt))
+	about := v.t("added_at", "time", locale.Day(v.Lang, f.CreatedAt))
 	if !f.UsedAt.IsZero() {
-		about = v.t("used_at", "time", stamp(f.UsedAt))
+		about = v.t("used_at", "time", locale.Time(v.Lang, f.UsedAt))
 	}
 	i := Item{ID: id.For(v.realm, id.Credential).Base62(f.ID), About: about, Acts: []Act{{Label: v.t("remove"), Path: "/account/factors/remove", Danger: true}}}
 	switch {
@@ -141,88 +147,16 @@ func (v *visit) factor(f credential.Factor, view *AccountView) {
 		view.Password = true
 	case f.Kind == credential.Passkey:
 		i.Icon, i.Title = "passkey", firstOf(f.Name, v.t("method_passkey"))
+		i.Acts = append([]Act{{Label: v.t("rename"), Path: "/account/factors/name", Get: true}}, i.Acts...)
 		view.Passkeys = append(view.Passkeys, i)
 	case f.Kind == credential.TOTP && f.Confirmed:
 		i.Icon, i.Title = "phone", firstOf(f.Name, v.t("totp_name"))
+		i.Acts = append([]Act{{Label: v.t("rename"), Path: "/account/factors/name", Get: true}}, i.Acts...)
 		view.Factors = append(view.Factors, i)
 	case f.Kind == credential.RecoveryCode:
 		i.Icon, i.Title, i.About = "shield", v.t("method_recovery_code"), v.t("codes_left", "n", strconv.Itoa(len(f.Data.Codes)))
 		view.Factors = append(view.Factors, i)
 	}
-}
-
-func (v *visit) sessions(all []session.Session, in session.Session) (list []Item) {
-	for _, s := range all {
-		if s.Origin == "" { // of a program's own, not of a browser
-			continue
-		}
-		i := Item{ID: id.For(v.realm, id.Session).Base62(s.ID), Icon: "device", Title: firstOf(s.Device, v.t("unknown_device")), About: v.t("last_seen", "address", s.Address, "time", stamp(s.SeenAt))}
-		if s.ID == in.ID {
-			i.Tag = v.t("this_device")
-		} else {
-			i.Acts = []Act{{Label: v.t("end"), Path: "/account/sessions/end", Danger: true}}
-		}
-		list = append(list, i)
-	}
-	return list
-}
-
-// connected lists the accounts elsewhere that somebody can sign in with.
-func (v *visit) connected(in session.Session, view *AccountView) error {
-	ctx := v.r.Context()
-	linked, err := v.Connections.Identities(ctx, actor(v.realm, in), in.User)
-	if err != nil {
-		return err
-	}
-	for _, l := range linked {
-		c, err := v.Connections.Connection(ctx, access.System(v.realm), l.Connection)
-		if fault.KindOf(err) == fault.NotFound {
-			continue // it ended a moment ago
-		}
-		if err != nil {
-			return err
-		}
-		view.Connected = append(view.Connected, Item{
-			ID: id.For(v.realm, id.Identity).Base62(l.ID), Icon: "globe", Title: firstOf(l.Email, c.Title()), About: joined(c.Title()+" ·", v.t("used_at", "time", stamp(l.UsedAt))),
-			Acts: []Act{{Label: v.t("disconnect"), Path: "/account/connected/remove", Danger: true}},
-		})
-	}
-	return nil
-}
-
-// disconnect takes an account elsewhere from the ways in.
-func (v *visit) disconnect(in session.Session) error {
-	i, ok := id.For(v.realm, id.Identity).ParseBase62(v.posted("id"))
-	if !ok {
-		return errNothing
-	}
-	if err := v.Connections.Unlink(v.r.Context(), actor(v.realm, in), in.User, i); err != nil {
-		return err
-	}
-	u, err := v.person(in)
-	if err != nil {
-		return err
-	}
-	v.tell(notice(u, "factor_removed", v.t("connected_account"), v.Now(), v.address()))
-	return v.redirect("/account")
-}
-
-func (v *visit) endSession(in session.Session) error {
-	i, ok := id.For(v.realm, id.Session).ParseBase62(v.posted("id"))
-	if !ok {
-		return errNothing
-	}
-	if err := v.Sessions.Revoke(v.r.Context(), actor(v.realm, in), i); err != nil {
-		return err
-	}
-	return v.redirect("/account")
-}
-
-func (v *visit) endOthers(in session.Session) error {
-	if _, err := v.Sessions.RevokeOf(v.r.Context(), actor(v.realm, in), session.Of{User: in.User, Except: in.ID}); err != nil {
-		return err
-	}
-	return v.redirect("/account")
 }
 
 // switchTo goes to another organization with what was proven already. What more that
@@ -314,7 +248,7 @@ func (v *visit) tell(n authn.Notice) {
 // notice tells somebody that the account was changed.
 func notice(u directory.User, kind, factor string, now time.Time, address string) authn.Notice {
 	n := authn.Notice{Kind: kind, User: u.ID, Home: u.Home, To: u.Email, Name: u.Name, Locale: u.Language,
-		Data: map[string]string{"time": stamp(now), "address": address}}
+		Data: map[string]string{"time": locale.Time(locale.Match(u.Language), now), "address": address}}
 	if factor != "" {
 		n.Data["factor"] = factor
 	}

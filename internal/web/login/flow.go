@@ -222,9 +222,9 @@ func (v *visit) link() error {
 		}
 		return v.show(http.StatusOK, Message(MessageView{View: v.titled("link_title"), Icon: "mail", Lead: v.t("link_elsewhere")}))
 	}
-	v.dress(p.Organization)
+	v.dressFor(p)
 	return v.show(http.StatusOK, Link(LinkView{
-		View: v.titled("link_title"), Token: token, Action: "/sign-in/link", Lead: v.t("link_lead", "name", v.Name), Label: v.t("link_confirm"),
+		View: v.titled("link_title"), Token: token, Action: "/sign-in/link", Lead: v.t("link_lead", "name", v.goal()), Label: v.t("link_confirm"),
 	}))
 }
 
@@ -289,7 +289,7 @@ func (v *visit) enrol() error {
 	if err != nil {
 		return v.did(p, err)
 	}
-	v.dress(p.Organization)
+	v.dressFor(p)
 	if authn.Method(v.posted("method")) == authn.ByPasskey {
 		options, err := v.Authn.EnrolPasskeyOptions(v.r.Context(), v.realm, v.handle())
 		if err != nil {
@@ -313,7 +313,7 @@ func (v *visit) confirmTOTP() error {
 	if err != nil {
 		return v.totpAgain(err, "/sign-in/totp")
 	}
-	v.dress(p.Organization)
+	v.dressFor(p)
 	return v.show(http.StatusOK, Codes(CodesView{View: v.titled("codes_title"), Codes: codes, Next: "/sign-in/continue", Post: true}))
 }
 
@@ -326,7 +326,7 @@ func (v *visit) totpAgain(err error, action string) error {
 		return err
 	}
 	if p, failed := v.Authn.Progress(v.r.Context(), v.realm, v.handle()); failed == nil {
-		v.dress(p.Organization)
+		v.dressFor(p)
 	}
 	view := v.titled("totp_title")
 	view.Problem = v.t("problem_code")

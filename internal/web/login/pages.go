@@ -11,6 +11,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"guildhall/internal/access"
 	"guildhall/internal/authn"
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
@@ -18,6 +19,7 @@ import (
 	"guildhall/internal/id"
 	"guildhall/internal/locale"
 	"guildhall/internal/oidc"
+	"guildhall/internal/query"
 	"guildhall/internal/session"
 	"guildhall/internal/sso"
 )
@@ -331,6 +333,21 @@ func (v *visit) dress(f *authn.Face) {
 	v.Name, v.Theme, v.Logo = f.Title, themeName(f.Branding.Primary, f.Branding.Background), picture(f.Branding.LogoURL)
 	if u, err := url.Parse(v.Logo); err == nil && v.Logo != "" {
 		v.picture = "https://" + u.Host
+	}
+}
+
+// dressFor gives the page the face of the organization that somebody signs in
+// through, and the name of the application that they sign in to.
+func (v *visit) dressFor(p authn.Progress) {
+	v.dress(p.Organization)
+	if p.Application == id.None {
+		return
+	}
+	a, err := v.Credentials.Application(v.r.Context(), access.System(v.realm), query.Is("id", p.Application))
+	if err == nil {
+		v.Application = a.Name
+	} else if fault.KindOf(err) != fault.NotFound { // that it has a name is no reason not to let anybody in
+		v.Log.Warn("an application could not be read", "error", err)
 	}
 }
 

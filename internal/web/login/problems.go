@@ -35,7 +35,7 @@ var statuses = map[fault.Kind]int{
 func (v *visit) problem(err error) string {
 	f := fault.From(err)
 	if w, ok := f.Detail.(guard.Wait); ok && w.Retry > 0 {
-		return v.t("problem_wait", "seconds", strconv.Itoa(int(w.Retry/time.Second)+1))
+		return v.t("problem_wait", "time", v.lasting(w.Retry))
 	}
 	if n, ok := f.Detail.(int); ok && f.Reason == credential.ErrPasswordShort.Reason {
 		return v.t("problem_short", "n", strconv.Itoa(n))
@@ -50,6 +50,22 @@ func (v *visit) problem(err error) string {
 		return v.t(key)
 	}
 	return v.t("problem_default")
+}
+
+// lasting says how long something takes, rounded up, in the unit that people would use.
+func (v *visit) lasting(d time.Duration) string {
+	unit, size := "seconds", time.Second
+	switch {
+	case d > 2*time.Hour:
+		unit, size = "hours", time.Hour
+	case d > 99*time.Second:
+		unit, size = "minutes", time.Minute
+	}
+	n := int((d + size - 1) / size)
+	if n == 1 {
+		unit += "_one"
+	}
+	return v.t(unit, "n", strconv.Itoa(n))
 }
 
 func statusOf(err error) int {

@@ -27,7 +27,7 @@ func (v *visit) signUp() error {
 			return err
 		}
 	}
-	v.dress(p.Organization)
+	v.dressFor(p)
 	if !signUp && p.Organization == nil {
 		return v.show(http.StatusOK, Message(MessageView{View: v.titled("sign_up"), Icon: "mail", Lead: v.t("problem_sign_up"), Label: v.t("back_to_sign_in"), Link: "/sign-in"}))
 	}
@@ -87,7 +87,7 @@ func (v *visit) invitation() error {
 	if err != nil {
 		return err
 	}
-	v.dress(p.Organization)
+	v.dressFor(p)
 	return v.show(http.StatusOK, Invitation(InvitationView{View: v.titled("invitation_title"), Organization: v.Name, Email: p.Identifier}))
 }
 
@@ -124,7 +124,7 @@ func (v *visit) reset() error {
 	identifier := ""
 	if p, err := v.Authn.Progress(v.r.Context(), v.realm, v.handle()); err == nil {
 		identifier = p.Identifier
-		v.dress(p.Organization)
+		v.dressFor(p)
 	}
 	asked, err := v.Authn.ResetWork(v.r.Context(), v.realm, v.address())
 	if err != nil {
@@ -158,7 +158,7 @@ func (v *visit) sendReset() error {
 	identifier, organization := v.posted("identifier"), id.None
 	if p, err := v.Authn.Progress(v.r.Context(), v.realm, v.handle()); err == nil && p.Organization != nil {
 		organization = p.Organization.ID
-		v.dress(p.Organization)
+		v.dressFor(p)
 	}
 	err := v.Authn.RequestReset(v.r.Context(), v.realm, authn.Forgotten{
 		Identifier: identifier, Organization: organization, Origin: v.origin, Locale: v.Lang, Address: v.address(), Work: v.brought(),

@@ -16,6 +16,8 @@ func samples(v View) map[string]templ.Component {
 		w.Problem = v.t(problem)
 		return w
 	}
+	inApp := at("sign_in_to", "application", "Acme Analytics")
+	inApp.Application = "Acme Analytics"
 	methods := []Action{}
 	for _, m := range []string{"password", "magic_link", "email_otp", "passkey", "sso"} {
 		methods = append(methods, Action{Icon: methodIcons[m], Label: v.t("method_" + m), About: v.t("about_" + m), Name: "method", Value: m})
@@ -31,7 +33,8 @@ func samples(v View) map[string]templ.Component {
 	end := Act{Label: v.t("end"), Path: "/account/sessions/end", Danger: true}
 	remove := Act{Label: v.t("remove"), Path: "/account/factors/remove", Danger: true}
 	return map[string]templ.Component{
-		"identify":       Identify(IdentifyView{View: at("sign_in"), SignUp: true, Passkey: "{}", Providers: []Action{{Label: "Google", Value: "1"}, {Label: "Contoso", Value: "2"}}}),
+		"identify":       Identify(IdentifyView{View: at("sign_in"), SignUp: true, Passkey: "{}", Providers: []Action{{Icon: "google", Label: "Google", Value: "1"}, {Label: "Contoso", Value: "2"}}}),
+		"identify-app":   Identify(IdentifyView{View: inApp, SignUp: true, Passkey: "{}", Providers: []Action{{Icon: "google", Label: "Google", Value: "1"}}}),
 		"identify-wrong": Identify(IdentifyView{View: wrong("sign_in", "problem_identifier"), Identifier: "ada"}),
 		"sign-up":        Identify(IdentifyView{View: at("sign_up"), New: true}),
 		"methods":        Methods(MethodsView{View: at("methods"), Identifier: mail, Methods: methods}),
@@ -41,7 +44,7 @@ func samples(v View) map[string]templ.Component {
 		"code-totp":      Code(CodeView{View: at("code_title_totp"), Kind: "totp", Identifier: mail, Others: true}),
 		"code-recovery":  Code(CodeView{View: wrong("code_title_recovery_code", "problem_code"), Kind: "recovery_code", Identifier: mail}),
 		"link-sent":      Code(CodeView{View: at("code_title"), Kind: "magic_link", SentTo: mail, Identifier: mail, Others: true, Resend: true}),
-		"link":           Link(LinkView{View: at("link_title"), Token: "t", Action: "/sign-in/link", Lead: v.t("link_lead", "name", v.Name), Label: v.t("link_confirm")}),
+		"link":           Link(LinkView{View: at("link_title"), Token: "t", Action: "/sign-in/link", Lead: v.t("link_lead", "name", v.goal()), Label: v.t("link_confirm")}),
 		"passkey":        Passkey(PasskeyView{View: at("passkey_title"), Identifier: mail, Options: "{}", Others: true}),
 		"account-new":    SignUpPage(SignUpView{View: at("account_title"), Email: mail, Password: true}),
 		"choose":         Choose(ChooseView{View: at("choose_title"), Person: "Ada Lovelace", Organizations: orgs, None: true}),
@@ -49,6 +52,7 @@ func samples(v View) map[string]templ.Component {
 		"enrol":          Enrol(EnrolView{View: at("enrol_title"), Methods: []Action{{Icon: "passkey", Label: v.t("method_passkey"), About: v.t("about_passkey")}, {Icon: "phone", Label: v.t("method_totp"), About: v.t("about_totp")}}}),
 		"totp":           TOTP(TOTPView{View: at("totp_title"), URI: "otpauth://totp/Acme:ada@example.com?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Acme", Secret: "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP", Action: "/sign-in/totp"}),
 		"passkey-new":    NewPasskey(NewPasskeyView{View: at("new_passkey_title"), Options: "{}", Action: "/account/passkeys"}),
+		"rename":         Rename(RenameView{View: at("rename_title"), ID: "1", Name: "MacBook"}),
 		"codes":          Codes(CodesView{View: at("codes_title"), Codes: []string{"7F3K-9QPL", "B2XM-44TD", "9JWC-PL2K", "HH8D-3VNX", "Q7RZ-MT5B", "3CKX-W9FJ", "XP6L-22HN", "DD4T-K8VQ", "M9BC-7RWJ", "L3XZ-5FQP"}, Next: "/account"}),
 		"reset":          Reset(ResetView{View: at("reset_title")}),
 		"reset-sent":     Reset(ResetView{View: at("reset_sent_title"), Identifier: mail, Sent: true}),
@@ -56,17 +60,18 @@ func samples(v View) map[string]templ.Component {
 		"invitation":     Invitation(InvitationView{View: at("invitation_title"), Organization: v.Name, Inviter: "Grace Hopper", Email: mail, Ticket: "t"}),
 		"consent":        Consent(ConsentView{View: at("consent_title"), Application: "Acme Analytics", Person: "Ada Lovelace · " + mail, Request: "r", Scopes: []string{v.t("scope_openid"), v.t("scope_email"), v.t("scope_offline_access"), v.t("scope_other", "scope", "read:reports")}}),
 		"device":         Device(DeviceView{View: at("device_title")}),
-		"device-confirm": Device(DeviceView{View: at("device_title"), Code: "WDJB-MJHT", Application: "Acme TV", Scopes: []string{v.t("scope_profile")}}),
+		"device-confirm": Device(DeviceView{View: at("device_title"), Code: "WDJB-MJHT", Application: "Acme TV", Person: mail, Organization: v.Name, Scopes: []string{v.t("scope_profile")}}),
 		"sign-out":       Confirm(ConfirmView{View: at("sign_out_title"), Icon: "out", Lead: v.t("sign_out_lead", "name", v.Name), Action: "/sign-out", Yes: v.t("sign_out"), No: v.t("stay")}),
 		"signed-out":     Message(MessageView{View: at("signed_out_title"), Kind: "good", Icon: "check", Lead: v.t("signed_out"), Label: v.t("sign_in"), Link: "/sign-in"}),
 		"error":          Message(MessageView{View: at("error_title"), Kind: "bad", Icon: "alert", Lead: v.t("problem_link"), Label: v.t("start_again"), Link: "/sign-in", Extra: v.t("reference", "id", "01J9ZK7Q")}),
 		"account": Account(AccountView{
 			View: at("account_page"), Person: "Ada Lovelace", Email: mail, Password: true,
-			Memberships: []Item{item("organization", "Acme Corporation", v.t("joined_at", "time", "2026-03-01"), v.t("current")), item("organization", "Globex", v.t("joined_at", "time", "2026-05-11"), "", Act{Label: v.t("switch"), Path: "/account/switch"})},
-			Passkeys:    []Item{item("passkey", "MacBook", v.t("used_at", "time", "2026-11-20 09:12"), "", remove)},
-			Factors:     []Item{item("phone", v.t("totp_name"), v.t("added_at", "time", "2026-10-01"), "", remove), item("shield", v.t("method_recovery_code"), v.t("codes_left", "n", "8"), "", remove)},
-			Sessions:    []Item{item("device", "Firefox, Linux", v.t("last_seen", "address", "198.51.100.7", "time", "2026-11-22 08:01"), v.t("this_device")), item("phone", "Safari, iPhone", v.t("last_seen", "address", "2001:db8::7", "time", "2026-11-21 22:41"), "", end)},
-			Connected:   []Item{item("link", "Google", mail, "", Act{Label: v.t("disconnect"), Path: "/account/identities/remove", Danger: true})},
+			Memberships:  []Item{item("organization", "Acme Corporation", v.t("joined_at", "time", "2026-03-01"), v.t("current")), item("organization", "Globex", v.t("joined_at", "time", "2026-05-11"), "", Act{Label: v.t("switch"), Path: "/account/switch"})},
+			Passkeys:     []Item{item("passkey", "MacBook", v.t("used_at", "time", "20 November 2026, 09:12 UTC"), "", Act{Label: v.t("rename"), Path: "/account/factors/name", Get: true}, remove)},
+			Factors:      []Item{item("phone", v.t("totp_name"), v.t("added_at", "time", "2026-10-01"), "", remove), item("shield", v.t("method_recovery_code"), v.t("codes_left", "n", "8"), "", remove)},
+			Sessions:     []Item{item("device", "Firefox, Linux", v.t("last_seen", "address", "198.51.100.7", "time", "2026-11-22 08:01"), v.t("this_device")), item("phone", "Safari, iPhone", v.t("last_seen", "address", "2001:db8::7", "time", "2026-11-21 22:41"), "", end)},
+			Applications: []Item{item("link", "Acme Analytics", "Last used 22 November 2026, 08:01 UTC · "+v.t("scope_openid")+" · "+v.t("scope_email")+" · "+v.t("scope_offline_access"), "", Act{Label: v.t("revoke"), Path: "/account/applications/revoke", Danger: true})},
+			Connected:    []Item{item("link", "Google", mail, "", Act{Label: v.t("disconnect"), Path: "/account/identities/remove", Danger: true})},
 		}),
 	}
 }

@@ -7,11 +7,12 @@ import (
 
 	"guildhall/internal/authn"
 	"guildhall/internal/id"
+	"guildhall/internal/sso"
 )
 
 // step shows the page of a step, with what was wrong if something was.
 func (v *visit) step(p authn.Progress, wrong error) error {
-	v.dress(p.Organization)
+	v.dressFor(p)
 	if asked := missing(wrong); asked != nil {
 		p.Work = asked
 	}
@@ -50,7 +51,7 @@ func (v *visit) step(p authn.Progress, wrong error) error {
 	case authn.ChangePassword:
 		return v.show(status, NewPassword(NewPasswordView{View: v.titled("new_password_title"), Action: "/sign-in/new-password"}))
 	}
-	return v.show(status, Link(LinkView{View: v.titled("link_title"), Action: "/sign-in/continue", Lead: v.t("link_lead", "name", v.Name), Label: v.t("continue")}))
+	return v.show(status, Link(LinkView{View: v.titled("link_title"), Action: "/sign-in/continue", Lead: v.t("link_lead", "name", v.goal()), Label: v.t("continue")}))
 }
 
 func (v *visit) showIdentify(p authn.Progress, status int) error {
@@ -58,7 +59,11 @@ func (v *visit) showIdentify(p authn.Progress, status int) error {
 	if err != nil {
 		return err
 	}
-	view := IdentifyView{View: v.titled("sign_in"), Identifier: v.r.PostForm.Get("identifier"), SignUp: signUp, Providers: v.providers(p)}
+	titled := v.titled("sign_in")
+	if v.Application != "" {
+		titled = v.titled("sign_in_to", "application", v.Application)
+	}
+	view := IdentifyView{View: titled, Identifier: v.r.PostForm.Get("identifier"), SignUp: signUp, Providers: v.providers(p)}
 	if slices.Contains(p.Methods, authn.ByPasskey) {
 		if view.Passkey, err = v.passkeyOptions(); err != nil {
 			return err
@@ -92,7 +97,7 @@ func (v *visit) providers(p authn.Progress) (list []Action) {
 		if title == "" {
 			title = c.Name
 		}
-		list = append(list, Action{Label: title, Value: id.For(v.realm, id.Connection).Base62(c.ID)})
+		list = append(list, Action{Icon: either(c.Name == string(sso.Google), "google", "globe"), Label: title, Value: id.For(v.realm, id.Connection).Base62(c.ID)})
 	}
 	return list
 }

@@ -12,20 +12,24 @@ import (
 
 // A View is what every page shows around its content.
 type View struct {
-	Lang    string
-	Title   string // what the page is, in the language
-	Name    string // the organization, or the realm
-	Logo    string // address of a picture, or ""
-	Theme   string // name of a style sheet; see themeName
-	Path    string // of the page, with its query: where a change of language leads back to
-	Problem string // what went wrong, in the language
-	Notice  string // what went well
-	Live    bool   // parts of the page are replaced without loading it anew
-	Script  string // of a captcha service, or ""
-	Refresh string // where the page leads by itself, or ""
+	Lang        string
+	Title       string // what the page is, in the language
+	Name        string // the organization, or the realm
+	Logo        string // address of a picture, or ""
+	Application string // that somebody signs in to, or ""
+	Theme       string // name of a style sheet; see themeName
+	Path        string // of the page, with its query: where a change of language leads back to
+	Problem     string // what went wrong, in the language
+	Notice      string // what went well
+	Live        bool   // parts of the page are replaced without loading it anew
+	Script      string // of a captcha service, or ""
+	Refresh     string // where the page leads by itself, or ""
 }
 
 func (v View) t(key string, with ...string) string { return say(v.Lang, key, with...) }
+
+// goal is what somebody signs in to: an application, or the organization itself.
+func (v View) goal() string { return firstOf(v.Application, v.Name) }
 
 func (v View) dir() string { return locale.Direction(v.Lang) }
 
@@ -173,6 +177,13 @@ type NewPasskeyView struct {
 	Later   bool
 }
 
+// RenameView asks what a factor is called.
+type RenameView struct {
+	View
+	ID   string
+	Name string
+}
+
 // CodesView shows recovery codes, once.
 type CodesView struct {
 	View
@@ -241,15 +252,16 @@ type MessageView struct {
 // AccountView is everything somebody can look after himself.
 type AccountView struct {
 	View
-	Person      string
-	Email       string
-	Sessions    []Item
-	Passkeys    []Item
-	Factors     []Item
-	Memberships []Item
-	Password    bool
-	Recovery    string
-	Connected   []Item
+	Person       string
+	Email        string
+	Sessions     []Item
+	Passkeys     []Item
+	Factors      []Item
+	Memberships  []Item
+	Password     bool
+	Recovery     string
+	Connected    []Item
+	Applications []Item
 }
 
 // An Item is a row of a list on the account page.
@@ -268,6 +280,7 @@ type Act struct {
 	Path   string
 	Danger bool
 	Plain  bool // leads elsewhere: the page is left
+	Get    bool // leads to a page of its own
 }
 
 // qr draws a code as one path of an SVG, with the quiet zone that readers need.

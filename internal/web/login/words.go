@@ -46,8 +46,17 @@ func say(lang, key string, with ...string) string {
 		if i%2 == 0 {
 			pairs[i] = "{" + with[i] + "}"
 		} else {
-			pairs[i] = with[i]
+			pairs[i] = isolated(lang, with[i])
 		}
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// isolated keeps an address or a name, which may be written in the other direction,
+// from taking the text around it along (Unicode Standard Annex 9).
+func isolated(lang, value string) string {
+	if locale.Direction(lang) != "rtl" {
+		return value
+	}
+	return "\u2068" + value + "\u2069"
 }
