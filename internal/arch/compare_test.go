@@ -29,6 +29,7 @@ var compared = map[string]string{
 	"cmd/guildhall/archive.go: hex.EncodeToString(hash.Sum(nil)) != sum": "the checksum of a file",
 	"cmd/guildhall/ledger.go: r.Hash != l.Hash":                          "a ledger that anybody may read",
 	"internal/oidc/decide.go: a.HandleHash != s.handleHash(name)":        "a keyed hash by which the row was found, looked at again under its lock",
+	"internal/web/login/own.go: s.DeviceHash == in.DeviceHash":           "two sessions of one person, who is shown which are of one device",
 	"internal/oidc/token.go: challenge == verifier":                      "one of the two is empty",
 }
 
