@@ -113,7 +113,7 @@ func (c *crash) filled(times int, place narrow) {
 		time.Sleep(time.Duration(rand.IntN(1000)) * time.Millisecond) // some writes find room again, others do not
 		place.widen(l)
 		before := w.wrote.Load()
-		for end := time.Now().Add(20 * time.Second); w.wrote.Load() < before+20; time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); w.wrote.Load() < before+20; time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(end) {
 				c.t.Fatal("there is room, and nothing is written")
 			}

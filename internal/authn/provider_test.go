@@ -149,9 +149,12 @@ func TestT_H01_H02_H03_H05_AnAnswerIsForOneRequest(t *testing.T) {
 			"another nonce": {"nonce": "x"}, "no nonce": {"nonce": nil}, "over": {"exp": 1}, "no end": {"exp": nil}, "no subject": {"sub": nil}, "another issuer": {"iss": "https://evil.example"},
 			"from the future": {"iat": time.Now().Add(time.Hour).Unix()},
 		} {
+			claims["email"], claims["email_verified"] = "h@example.com", true // all else is as it should be
 			b := w.browse(t, authn.Start{})
 			b.refused(authn.ErrProvider)(b.through(p, c, claims))
 		}
+		fine := w.browse(t, authn.Start{})
+		fine.did(fine.through(p, c, map[string]any{"email": "h@example.com", "email_verified": true})).at(authn.SignUp)
 		a, b := w.browse(t, authn.Start{}), w.browse(t, authn.Start{})
 		to, err := w.Connect(ctx, in, a.handle, c.ID)
 		must(t, err)
@@ -220,6 +223,16 @@ func TestT_D03_D10_AnOrganizationsProviderSpeaksForItsDomainsAlone(t *testing.T)
 		got := f.did(w.AgreeLink(ctx, w.Realm.ID, f.handle, true)).finish()
 		if got.User != owned.ID || got.Organization != a.ID || got.Factors[0].Method != "sso" {
 			t.Errorf("%+v", got)
+		}
+		// Whoever points the connection elsewhere becomes none of those who came through it.
+		evil := newProvider(t)
+		for _, mail := range []string{"ada@a.example", "new@a.example"} {
+			_, err = w.connections.Update(ctx, w.System, c.ID, sso.Change{Apply: func(c *sso.Connection) error { c.Issuer = evil.URL; return nil }})
+			must(t, err)
+			f = w.browse(t, authn.Start{Organization: a.ID})
+			if p, err := f.through(evil, c, map[string]any{"email": mail, "email_verified": true}); err == nil && (p.Step == authn.Done || p.Person != nil) {
+				t.Errorf("the same subject of another issuer, as %s: %+v", mail, p)
+			}
 		}
 		// What A's provider said opens A alone.
 		w.browse(t, authn.Start{Organization: b.ID, Session: &got}).at(authn.Prove)

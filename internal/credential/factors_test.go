@@ -145,6 +145,16 @@ func TestT_J14_J18_RecoveryCodesAreGoodOnceAndNotKept(t *testing.T) {
 		}
 		must(t, w.Credentials.UnblockFactors(ctx, w.System, u.ID))
 		must(t, w.Credentials.UseRecoveryCode(ctx, w.Realm.ID, u.ID, codes[1]))
+		for range 5 {
+			if err := w.Credentials.UseRecoveryCode(ctx, w.Realm.ID, u.ID, codes[0]); !errors.Is(err, credential.ErrCode) {
+				t.Errorf("a code that was used: %v", err)
+			}
+		}
+		if err := w.Credentials.UseRecoveryCode(ctx, w.Realm.ID, u.ID, codes[3]); !errors.Is(err, credential.ErrCode) {
+			t.Errorf("a right code behind five wrong ones is looked at: %v", err)
+		}
+		w.Clock.Move(time.Minute)
+		must(t, w.Credentials.UseRecoveryCode(ctx, w.Realm.ID, u.ID, codes[3]))
 		fresh, err := w.Credentials.NewRecoveryCodes(ctx, w.Realm.ID, u, "test")
 		must(t, err)
 		if err := w.Credentials.UseRecoveryCode(ctx, w.Realm.ID, u.ID, codes[2]); !errors.Is(err, credential.ErrCode) {

@@ -56,7 +56,7 @@ func TestT_C21_ABulkDeletionTakesWhatWasPreviewedAndNothingElse(t *testing.T) {
 			}
 		}
 		b := given[erasure.Bulk](t)(r.Erasure.DeleteBulk(ctx, r.System, erasure.Bulk{Where: where, Users: erasure.Erase, Grace: time.Hour, Reason: "cleaning"}, sel.Fingerprint))
-		for end := time.Now().Add(20 * time.Second); b.State == erasure.BulkRunning && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); b.State == erasure.BulkRunning && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 			b = given[erasure.Bulk](t)(r.Erasure.Bulk(ctx, r.System, b.ID))
 		}
 		if b.State != erasure.BulkEnded || b.Deleted != 40 || b.Skipped.Counts["protected"] != 1 || b.Skipped.Counts["held"] != 1 || b.Skipped.Counts["changed"] != 1 || len(b.Skipped.First) != 3 {

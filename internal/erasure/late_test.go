@@ -81,7 +81,7 @@ func TestT_C21_WhatWasBeingWrittenAtThePreviewIsNoticed(t *testing.T) {
 		b := given[erasure.Bulk](t)(r.Erasure.DeleteBulk(ctx, r.System, erasure.Bulk{Where: where, Users: erasure.Erase, Grace: time.Hour}, sel.Fingerprint))
 		time.Sleep(50 * time.Millisecond) // it waits for who writes, or does not
 		commit()
-		for end := time.Now().Add(20 * time.Second); b.State == erasure.BulkRunning && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); b.State == erasure.BulkRunning && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 			b = given[erasure.Bulk](t)(r.Erasure.Bulk(ctx, r.System, b.ID))
 		}
 		if _, err := r.Directory.Organization(ctx, r.System, written); err != nil {
@@ -93,7 +93,7 @@ func TestT_C21_WhatWasBeingWrittenAtThePreviewIsNoticed(t *testing.T) {
 		}
 		sel = given[erasure.Selection](t)(r.Erasure.PreviewBulk(ctx, r.System, where))
 		b = given[erasure.Bulk](t)(r.Erasure.DeleteBulk(ctx, r.System, erasure.Bulk{Where: where, Users: erasure.Erase, Grace: time.Hour}, sel.Fingerprint))
-		for end := time.Now().Add(20 * time.Second); b.State == erasure.BulkRunning && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); b.State == erasure.BulkRunning && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 			b = given[erasure.Bulk](t)(r.Erasure.Bulk(ctx, r.System, b.ID))
 		}
 		for _, o := range []id.ID{quiet, written} {

@@ -146,7 +146,7 @@ func TestT_M02_RenderingIsBounded(t *testing.T) {
 		if _, err := tpl.Text(v); !errors.As(err, &limit) {
 			t.Errorf("%q ends with %v", src, err)
 		}
-		if took := time.Since(start); took > 3*time.Second {
+		if took := time.Since(start); took > 30*time.Second {
 			t.Errorf("%q took %s", src, took)
 		}
 	}

@@ -98,7 +98,7 @@ func TestTheServerEndsWithAKilledProcess(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the helper did not start a server: %v\n%s", err, out)
 	}
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		left, _ := filepath.Glob(filepath.Join(folder, folderPrefix+"*"))
 		conn, err := pgx.Connect(t.Context(), string(url))

@@ -28,23 +28,27 @@ func TestTwoNodesShareALimit(t *testing.T) {
 			rates := map[string]edge.Rate{"x": {Count: 50, Per: time.Second}}
 			start := time.Now()
 			var mu sync.Mutex
-			passed := 0
+			passed, asked, late := 0, 0, time.Duration(0)
 			var wait sync.WaitGroup
 			for _, w := range []*storetest.World{first, storetest.Attach(t, address)} {
 				l := &edge.Limiter{Rates: rates, Now: time.Now, Shared: store.Tallies{DB: w.DB}}
 				wait.Go(func() {
 					settled := time.Now()
 					for time.Since(start) < 6*time.Second {
-						if !l.Take("x", "", "who").Exceeded {
-							mu.Lock()
+						in := !l.Take("x", "", "who").Exceeded
+						mu.Lock()
+						if asked++; in {
 							passed++
-							mu.Unlock()
 						}
+						mu.Unlock()
 						time.Sleep(20 * time.Millisecond)
 						if now := time.Now(); now.Sub(settled) >= edge.SettleEvery {
 							if err := l.Settle(t.Context(), now.Sub(settled)); err != nil {
 								t.Error(err)
 							}
+							mu.Lock()
+							late = max(late, time.Since(settled)) // on a machine that has other things to do
+							mu.Unlock()
 							settled = now
 						}
 					}
@@ -52,11 +56,11 @@ func TestTwoNodesShareALimit(t *testing.T) {
 			}
 			wait.Wait()
 			// Six seconds and a burst, and what nodes learn of too late.
-			if passed > 50*6+50+60 {
-				t.Errorf("%d pass in six seconds at 50 a second", passed)
+			if most := 50*time.Since(start).Seconds() + 50 + 60 + 50*late.Seconds(); float64(passed) > most {
+				t.Errorf("%d pass in %v at 50 a second, want %v at most", passed, time.Since(start), most)
 			}
-			if passed < 250 {
-				t.Errorf("only %d pass", passed)
+			if passed < min(250, asked/3) {
+				t.Errorf("only %d pass of %d", passed, asked)
 			}
 		})
 	}
@@ -83,7 +87,7 @@ func TestALockedAccountIsUnlockedByMail(t *testing.T) {
 		t.Fatal("it is not locked")
 	}
 	var link string
-	for range 200 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		for _, m := range at.messages.of(realm.ID) {
 			if i := strings.Index(m.Text, "/unlock?token="); i >= 0 && m.To == "ada@locked.example" {
 				link = strings.Fields(m.Text[i:])[0]
@@ -92,7 +96,6 @@ func TestALockedAccountIsUnlockedByMail(t *testing.T) {
 		if link != "" {
 			break
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	if link == "" {
 		t.Fatal("no mail came")

@@ -31,7 +31,7 @@ import (
 // injections are texts that mean something to a database, a shell or a template.
 var injections = []string{
 	`'`, `''`, `"`, "`", `\`, `%`, `_`, `;`, `--`, `/*`, `' OR '1'='1`, `') OR 1=1 --`, `'; DROP TABLE organizations; --`, `" OR ""="`, "` OR 1=1 --",
-	`\'; SELECT pg_sleep(5); --`, `1 UNION SELECT hash FROM api_keys`, `id; DELETE FROM users`, `name_key) FROM organizations --`, `(SELECT 1)`, `$1`, `?`, `:name`, `@p1`,
+	`\'; SELECT pg_sleep(90); --`, `1 UNION SELECT hash FROM api_keys`, `id; DELETE FROM users`, `name_key) FROM organizations --`, `(SELECT 1)`, `$1`, `?`, `:name`, `@p1`,
 	`%27%20OR%201=1`, `＇ OR 1=1`, `ʼ OR 1=1`, "’ OR 1=1", `{{7*7}}`, `${7*7}`, `$(id)`, `../../etc/passwd`, `..\..\x`, `CON`, strings.Repeat("'", 300), "a\nb", "a\tb", `null`, `true`, `-1`,
 	`9223372036854775808`, `1e309`, `NaN`, `[]`, `{}`, `<script>`,
 }
@@ -140,7 +140,7 @@ func TestT_P01_P02_TextIsNeverPartOfAStatement(t *testing.T) {
 					}
 					at.nothingOfTheDatabase(t, s[1], w.Body.String())
 				}
-				if took := time.Since(start); took > 4*time.Second {
+				if took := time.Since(start); took > time.Minute {
 					t.Errorf("%q took %v: somebody slept", text, took)
 				}
 			}
@@ -408,7 +408,7 @@ func TestT_P10_AmbiguousRequestsAreRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
 		if _, err := io.WriteString(conn, strings.ReplaceAll(raw, "\n", "\r\n")); err != nil {
 			return 0
 		}

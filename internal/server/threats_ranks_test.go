@@ -69,7 +69,9 @@ func (at *site) setAtOnce(t *testing.T, nodes []http.Handler) {
 			}
 		}
 		for range 5 {
-			codes := atOnce(t, nodes, 16, func(i int) *http.Request { return c.request("PUT", path, object("roles", []string{roles[i%len(roles)]})) })
+			codes := atOnce(t, nodes, 16, func(i int) *http.Request {
+				return c.request("PUT", path, object("roles", []string{roles[i%len(roles)]}))
+			})
 			left, err := at.Directory.AssignedRoles(t.Context(), at.here.by, organization, u.ID)
 			if err != nil || len(left) != 1 || !slices.Contains(codes, 200) && !slices.Contains(codes, 204) {
 				t.Errorf("%s, of which each asked for one role: %d are left, answers %v, %v", path, len(left), codes, err)

@@ -14,7 +14,7 @@ import (
 // waiting waits until so many writers queue.
 func (g *gate) waiting(t *testing.T, n int) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		g.mu.Lock()
 		queued := len(g.foreground) + len(g.background)
 		g.mu.Unlock()

@@ -53,7 +53,7 @@ func TestT_C19_NothingOfTheErasedIsLeftInTheFiles(t *testing.T) {
 	if w.Deletion(t, d.Deletion.ID).State != erasure.Purged {
 		t.Fatal("not purged")
 	}
-	for end := time.Now().Add(20 * time.Second); found(t, data); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); found(t, data); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("of %d canaries some are left", marked)
 		}

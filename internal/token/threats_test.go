@@ -53,7 +53,7 @@ func TestT_I06_I07_OnlyOneFormIsRead(t *testing.T) {
 	} {
 		began := time.Now()
 		refused(t, w, what, raw)
-		if took := time.Since(began); took > time.Second {
+		if took := time.Since(began); took > 20*time.Second { // two thousand million rounds take an hour
 			t.Errorf("%s takes %v", what, took)
 		}
 	}

