@@ -126,3 +126,38 @@ func TestGateSurvivesWritersThatGiveUp(t *testing.T) {
 	}
 	t.Logf("%d of 3200 entered", entered.Load())
 }
+
+// A purge asks both: how much to take on, and whether to end what it began.
+func TestGateTellsWhoIsWaitedForAndWhetherAnybodyCame(t *testing.T) {
+	var g gate
+	var wait sync.WaitGroup
+	enter := func(background bool) {
+		wait.Go(func() {
+			if err := g.enter(context.Background(), background); err != nil {
+				t.Error(err)
+			}
+			g.leave()
+		})
+	}
+	if err := g.enter(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if !g.quiet(time.Hour) {
+		t.Error("one who came, such as the caller of a deletion, ends the quiet")
+	}
+	enter(true)
+	if g.waiting(t, 1); g.wanted() {
+		t.Error("somebody in the background is given way to")
+	}
+	enter(false)
+	if g.waiting(t, 2); !g.wanted() {
+		t.Error("nobody knows that somebody in the foreground waits")
+	}
+	if g.quiet(time.Hour) {
+		t.Error("it is quiet though two came")
+	}
+	g.leave()
+	if wait.Wait(); g.wanted() {
+		t.Error("somebody is waited for who is gone")
+	}
+}
