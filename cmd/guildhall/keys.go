@@ -116,7 +116,7 @@ func (c *keyRotateCommand) master(p *program, w *place) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.Out, "%d keysets were wrapped anew with the master key %s.\n", n, current)
+	fmt.Fprintf(p.Out, "%d keysets and secrets were wrapped anew with the master key %s.\n", n, current)
 	switch {
 	case !inFile || c.Database != "":
 		_, err = fmt.Fprintln(p.Out, "Nothing else is needed: master keys before it can be taken away from the nodes once each has restarted with the new one.")
@@ -150,6 +150,13 @@ func (c *keyRotateCommand) abandon(p *program, w *place) error {
 		if _, err := at(w.Services, w.db, r).Tokens.Rotate(p.Context, at(w.Services, w.db, r).by, token.Rotation{Fresh: true}); err != nil {
 			return err
 		}
+	}
+	secrets, err := w.db.AbandonSecrets(p.Context, w.Vault)
+	if err != nil {
+		return err
+	}
+	if secrets > 0 {
+		fmt.Fprintf(p.Out, "%d secrets of the installation could not be opened; new ones are made.\n", secrets)
 	}
 	_, err = fmt.Fprintf(p.Out, "%d keysets could not be opened and were given up.\n", lost)
 	return err

@@ -24,7 +24,7 @@ func (c *unlockCommand) Run(p *program) error {
 		return err
 	}
 	defer w.db.Close()
-	if w.Guard.Key, err = w.db.Secret(p.Context, guard.Secret); err != nil {
+	if w.Guard.Key, err = w.Secret(p.Context, guard.Secret); err != nil {
 		return err
 	}
 	locks := server.Lockouts{Guard: w.Guard, SignIn: w.SignIn}

@@ -21,7 +21,7 @@ type CaptchaConfig struct {
 
 // openGuard gives the guard its key, and the captcha service when there is one.
 func (s *Server) openGuard(ctx context.Context) (err error) {
-	if s.Guard.Key, err = s.DB.Secret(ctx, guard.Secret); err != nil {
+	if s.Guard.Key, err = s.Secret(ctx, guard.Secret); err != nil {
 		return err
 	}
 	s.Guard.Locked = s.locked

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -14,15 +15,32 @@ import (
 // because it is not in a file.
 var ErrMasterElsewhere = errors.New("the master key is not in a file: make the new one where it is kept, give both to every node, the new one first, and run this again")
 
-// Rewrap wraps the keysets of all realms with the current master key, and counts
-// those that another one wrapped. Servers go on meanwhile.
+// Rewrap wraps the keysets of all realms and the secrets of the installation with the
+// current master key, and counts those that another one wrapped. Servers go on meanwhile.
 func (s Services) Rewrap(ctx context.Context) (n int, err error) {
 	err = s.eachRealm(ctx, func(r id.ID) error {
 		more, err := s.Vault.Rewrap(ctx, r)
 		n += more
 		return err
 	})
-	return n, err
+	if err != nil {
+		return n, err
+	}
+	current, err := s.Vault.Master.Current(ctx)
+	if err != nil {
+		return n, err
+	}
+	more, err := s.DB.RewrapSecrets(ctx, current, s.Vault)
+	return n + more, err
+}
+
+// Secret gives a random secret of the whole installation, the same on every node.
+func (s Services) Secret(ctx context.Context, name string) ([]byte, error) {
+	secret, err := s.DB.Secret(ctx, name, s.Vault)
+	if err != nil {
+		return nil, fmt.Errorf("open what the database has sealed: %w", err)
+	}
+	return secret, nil
 }
 
 // NewMaster makes a new master key in the file and wraps everything with it.

@@ -82,7 +82,7 @@ func (s *Server) openMessages(ctx context.Context) error {
 
 // Messenger gives the service of messages and their templates.
 func (s Services) Messenger(ctx context.Context, carriers map[notify.Channel]notify.Carrier) (*notify.Service, error) {
-	key, err := s.DB.Secret(ctx, "recipients")
+	key, err := s.Secret(ctx, "recipients")
 	return &notify.Service{
 		Store: store.For[notify.Tx](s.DB), Vault: s.Vault, Key: key, Carriers: carriers, Now: time.Now,
 		Origins: func(realm id.ID) []string {

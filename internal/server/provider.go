@@ -15,10 +15,10 @@ import (
 
 // openProvider fills in the OpenID provider.
 func (s *Server) openProvider(ctx context.Context) (err error) {
-	if s.Sessions.Key, err = s.DB.Secret(ctx, "refresh tokens"); err != nil {
+	if s.Sessions.Key, err = s.Secret(ctx, "refresh tokens"); err != nil {
 		return err
 	}
-	key, err := s.DB.Secret(ctx, "user codes")
+	key, err := s.Secret(ctx, "user codes")
 	s.Provider = &oidc.Service{
 		Store: store.For[oidc.Tx](s.DB), Sessions: s.Sessions, Directory: s.Directory, Applications: store.Finder{DB: s.DB}, Tokens: s.Tokens,
 		Documents: &outbound.Fetcher{Guard: s.out, Now: time.Now, Life: keysLife}, Poster: &outbound.Poster{Guard: s.out, Timeout: noticeTime}, Now: time.Now, Key: key, Enough: s.SignIn.Enough, Machines: s.Credentials,

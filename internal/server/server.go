@@ -177,7 +177,7 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.openBreaches(); err != nil {
 		return err
 	}
-	cursors, err := db.Secret(ctx, "cursors")
+	cursors, err := s.Secret(ctx, "cursors")
 	if err != nil {
 		return err
 	}

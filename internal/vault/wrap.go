@@ -180,3 +180,24 @@ func (s *Service) Abandon(ctx context.Context, realm id.ID) (n int, err error) {
 
 // errUnchanged is a change that leaves the row as it is.
 var errUnchanged = errors.New("unchanged")
+
+// WrapSecret wraps a secret of the whole installation, which belongs to no realm, with
+// the master key itself, and names that.
+func (s *Service) WrapSecret(ctx context.Context, name string, plain []byte) (wrapped []byte, key string, err error) {
+	wrapped, key, err = s.Master.Wrap(ctx, plain, secretBound(name))
+	if err != nil {
+		return nil, "", ErrMaster.Because(err)
+	}
+	return wrapped, key, nil
+}
+
+// UnwrapSecret gives back what WrapSecret wrapped under the same name.
+func (s *Service) UnwrapSecret(ctx context.Context, name, key string, wrapped []byte) ([]byte, error) {
+	plain, err := s.Master.Unwrap(ctx, key, wrapped, secretBound(name))
+	if err != nil {
+		return nil, ErrMaster.Because(err)
+	}
+	return plain, nil
+}
+
+func secretBound(name string) []byte { return []byte("guildhall secret of the installation " + name) }

@@ -18,6 +18,7 @@ import (
 	"guildhall/internal/query"
 	"guildhall/internal/store"
 	"guildhall/internal/token"
+	"guildhall/internal/vault"
 )
 
 // together runs fn in n goroutines at once and gives what they returned.
@@ -210,8 +211,9 @@ func firstTimes(t *testing.T, address string) {
 	secrets := make([]string, processes)
 	kids := make([]string, processes)
 	realm := Open(t, address).Realm.ID
+	by := &vault.Service{Master: Master(t, address)}
 	winners(t, together(processes, func(n int) error {
-		secret, err := open[n].Secret(ctx, "test")
+		secret, err := open[n].Secret(ctx, "test", by)
 		secrets[n] = string(secret)
 		return err
 	}), nil)
