@@ -22,6 +22,12 @@ for (const [width, height] of [[390, 844], [1280, 800]]) {
         await b.touch(false);
         await page.getByText('My passkey').waitFor();
         await b.look('account-passkey');
+        await b.press(page.getByRole('link', { name: 'Rename: My passkey' }));
+        await b.look('rename');
+        await page.fill('#name', 'Work laptop');
+        await b.submit();
+        await page.waitForURL('**/account');
+        await page.getByRole('link', { name: 'Rename: Work laptop' }).waitFor();
 
         await b.press(page.getByRole('button', { name: 'Add an authenticator app' }));
         await b.look('totp');
