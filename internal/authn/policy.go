@@ -219,28 +219,22 @@ func proofsOf(factors []session.Factor) (list []Proof) {
 // the realm where it is none, as policies are at this moment. Where it is not, more
 // reports whether proving something else besides is, or whether all has to be proven
 // again. What has no id, such as what a grant remembers of its session, does not end here.
-func (s *Service) Enough(ctx context.Context, in id.ID, of session.Session, organization id.ID) (enough, more bool, err error) {
+func (s *Service) Enough(ctx context.Context, in id.ID, of session.Session, at directory.Seat) (enough, more bool, err error) {
 	rules, err := s.Realms.SignIn(ctx, in)
 	if err != nil {
 		return false, false, err
 	}
 	f := &flow{State: &State{Origin: of.Origin, Proofs: proofsOf(of.Factors)}, realm: in, rules: rules}
 	f.User = of.User
-	err = s.Store.View(ctx, in, func(tx Tx) error {
-		var o *directory.Organization
-		needed := rules.MFARequired
-		if organization != id.None {
-			found, err := active(ctx, tx, organization)
-			if err != nil {
-				return err
-			}
-			o, needed = &found, needed || found.Settings.MFARequired
-			m, err := tx.Directory().Members().Find(ctx, query.Is("organization_id", o.ID), query.Is("user_id", of.User))
-			if err != nil {
-				return err
-			}
-			needed = needed || m.MFAEnrolled
+	var o *directory.Organization
+	needed := rules.MFARequired
+	if at.Organization.ID != id.None {
+		if at.Organization.State != directory.Active {
+			return false, false, directory.ErrOrganizationNotFound
 		}
+		o, needed = &at.Organization, needed || at.Organization.Settings.MFARequired || at.Member.MFAEnrolled
+	}
+	err = s.Store.View(ctx, in, func(tx Tx) error {
 		more = !s.over(f, of, o)
 		enough = more && s.firstAllowed(ctx, tx, f, o) && (!needed || f.satisfied(o))
 		return nil

@@ -177,6 +177,13 @@ type Member struct {
 	Private      Metadata
 }
 
+// A Seat is somebody in an organization, with all that is asked for together.
+type Seat struct {
+	Organization Organization
+	User         User
+	Member       Member
+}
+
 // A RetiredEmail is an address a member had before.
 type RetiredEmail struct {
 	ID      id.ID  `json:"id"`

@@ -207,7 +207,14 @@ func (s *Service) need(ctx context.Context, c Client, a *Authorization, in sessi
 		return need, err
 	}
 	if s.Enough != nil {
-		switch ok, more, err := s.Enough(ctx, c.Realm, in, a.Organization); {
+		var at directory.Seat
+		if a.Organization != id.None {
+			var err error
+			if at, err = s.seat(ctx, c.Realm, a.Organization, in.User); err != nil {
+				return nil, err
+			}
+		}
+		switch ok, more, err := s.Enough(ctx, c.Realm, in, at); {
 		case err != nil:
 			return nil, err
 		case !ok && more:

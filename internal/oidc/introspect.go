@@ -27,8 +27,14 @@ type Granted struct {
 // Access gives what an access token stands for, opaque or self-contained, if everybody
 // it stands for is alive. It is asked anew each time: nothing positive is remembered.
 func (s *Service) Access(ctx context.Context, raw string) (g Granted, err error) {
+	return s.accessOf(ctx, raw, Client{})
+}
+
+// accessOf is Access for a client that was found alive a moment ago. A token of its own
+// is checked with it, so it is not looked up a second time.
+func (s *Service) accessOf(ctx context.Context, raw string, asks Client) (g Granted, err error) {
 	if session.Opaque(raw) {
-		return s.opaque(ctx, raw)
+		return s.opaque(ctx, raw, asks)
 	}
 	v, err := s.Tokens.Verify(ctx, raw)
 	if err != nil {
@@ -50,16 +56,16 @@ func (s *Service) Access(ctx context.Context, raw string) (g Granted, err error)
 		if g.CreatedAt.After(g.Issued) { // in the second that iat tells
 			g.Issued = g.CreatedAt
 		}
-		return g, s.named(ctx, &g, v.Claims, clientID)
+		return g, s.named(ctx, &g, v.Claims, clientID, asks)
 	}
-	if err := s.named(ctx, &g, v.Claims, clientID); err != nil {
+	if err := s.named(ctx, &g, v.Claims, clientID, asks); err != nil {
 		return g, err
 	}
 	return g, orToken(s.Sessions.LiveClient(ctx, v.Realm, g.Client.ID, jti, v.Issued))
 }
 
 // named completes what a self-contained token stands for by what it says itself.
-func (s *Service) named(ctx context.Context, g *Granted, claims map[string]any, clientID string) error {
+func (s *Service) named(ctx context.Context, g *Granted, claims map[string]any, clientID string, asks Client) error {
 	if scope, ok := claims["scope"].(string); ok {
 		g.Scopes = strings.Fields(scope)
 	}
@@ -69,13 +75,15 @@ func (s *Service) named(ctx context.Context, g *Granted, claims map[string]any, 
 		g.Client = Client{credential.Application{Scheme: machineScheme, ClientID: clientID}, g.Realm}
 		return nil
 	}
-	realm, a, err := s.Applications.LiveApplication(ctx, clientID, g.Issued)
-	if err != nil || realm != g.Realm || a.Disabled {
-		return orToken(orElse(err, ErrToken))
+	if g.Client = asks; clientID != asks.ClientID || g.Realm != asks.Realm {
+		realm, a, err := s.Applications.LiveApplication(ctx, clientID, g.Issued)
+		if err != nil || realm != g.Realm || a.Disabled {
+			return orToken(orElse(err, ErrToken))
+		}
+		g.Client = Client{a, realm}
 	}
-	g.Client = Client{a, realm}
 	if g.User == id.None {
-		g.Organization, g.Application = a.Organization, a.ID
+		g.Organization, g.Application = g.Client.Organization, g.Client.ID
 	}
 	return nil
 }
@@ -104,7 +112,7 @@ func orToken(err error) error {
 	return err
 }
 
-func (s *Service) opaque(ctx context.Context, raw string) (g Granted, err error) {
+func (s *Service) opaque(ctx context.Context, raw string, asks Client) (g Granted, err error) {
 	realm, a, err := s.Sessions.Access(ctx, raw)
 	if err != nil {
 		return g, orToken(err)
@@ -120,6 +128,10 @@ func (s *Service) opaque(ctx context.Context, raw string) (g Granted, err error)
 	}
 	if a.Application == id.None {
 		g.Client = Client{credential.Application{Scheme: machineScheme}, realm}
+		return g, nil
+	}
+	if a.Application == asks.ID && realm == asks.Realm {
+		g.Client = asks
 		return g, nil
 	}
 	app, err := s.Applications.LiveApplicationByID(ctx, realm, a.Application)
@@ -168,7 +180,7 @@ func (s *Service) Introspect(ctx context.Context, at Issuer, p Proof, raw string
 	if session.Refreshing(raw) {
 		return s.introspectRefresh(ctx, c, raw)
 	}
-	g, err := s.Access(ctx, raw)
+	g, err := s.accessOf(ctx, raw, c)
 	if errors.Is(err, ErrToken) || err == nil && (g.Realm != c.Realm || !concerns(c, g)) {
 		return inactive, nil
 	}
@@ -276,7 +288,7 @@ func (s *Service) Revoke(ctx context.Context, at Issuer, p Proof, raw string) er
 			return s.Sessions.Drop(ctx, tx, g.ID, "client:"+c.ClientID)
 		})
 	}
-	g, err := s.Access(ctx, raw)
+	g, err := s.accessOf(ctx, raw, c)
 	if errors.Is(err, ErrToken) {
 		return nil
 	}

@@ -49,11 +49,33 @@ func seconds(n int64, otherwise time.Duration) time.Duration {
 // facts looks up what tokens say of a person. It asks as the server itself: whether
 // somebody may have a token was decided before.
 func (s *Service) facts(ctx context.Context, c Client, g session.Grant) (f Facts, err error) {
-	f = Facts{Realm: c.Realm, Client: c, Issuer: g.Issuer, Scopes: g.Scopes, Grant: g}
-	by := access.System(c.Realm)
-	if f.User, err = s.Directory.User(ctx, by, g.User); err != nil {
+	seat, err := s.seat(ctx, c.Realm, g.Organization, g.User)
+	if err != nil {
 		return f, err
 	}
+	return s.factsOf(ctx, c, g, seat)
+}
+
+// seat gives a person, in an organization where there is one.
+func (s *Service) seat(ctx context.Context, realm, organization, user id.ID) (at directory.Seat, err error) {
+	if organization == id.None {
+		at.User, err = s.Directory.User(ctx, system(realm), user)
+		return at, err
+	}
+	err = s.Store.View(ctx, realm, func(tx Tx) error {
+		at, err = tx.Seat(ctx, organization, user)
+		return err
+	})
+	if err == nil && at.User.State == directory.UserDeleted {
+		err = directory.ErrUserNotFound
+	}
+	return at, err
+}
+
+// factsOf is facts for whom they are about was looked up already.
+func (s *Service) factsOf(ctx context.Context, c Client, g session.Grant, at directory.Seat) (f Facts, err error) {
+	f = Facts{Realm: c.Realm, Client: c, Issuer: g.Issuer, Scopes: g.Scopes, Grant: g, User: at.User, Organization: at.Organization}
+	by := access.System(c.Realm)
 	if c.Scheme == machineScheme && c.OpenID.Dialect == "" {
 		f.Client.OpenID.Dialect = s.dialectOf(c.Realm, f.User, c.ClientID)
 	}
@@ -63,9 +85,6 @@ func (s *Service) facts(ctx context.Context, c Client, g session.Grant) (f Facts
 		if own {
 			f.Roles, err = s.Directory.AssignedRoles(ctx, by, id.None, g.User)
 		}
-		return f, err
-	}
-	if f.Organization, err = s.Directory.Organization(ctx, by, g.Organization); err != nil {
 		return f, err
 	}
 	if !f.Asks("roles") && !own {
@@ -93,7 +112,16 @@ func (s *Service) roles(ctx context.Context, by access.Actor, assigned []directo
 // issue makes the tokens of a grant. The grant is committed already, or about to be:
 // a token whose grant is never committed is dead.
 func (s *Service) issue(ctx context.Context, c Client, g session.Grant) (t Tokens, err error) {
-	f, err := s.facts(ctx, c, g)
+	at, err := s.seat(ctx, c.Realm, g.Organization, g.User)
+	if err != nil {
+		return t, err
+	}
+	return s.issueTo(ctx, c, g, at)
+}
+
+// issueTo is issue for a person who was looked up already.
+func (s *Service) issueTo(ctx context.Context, c Client, g session.Grant, at directory.Seat) (t Tokens, err error) {
+	f, err := s.factsOf(ctx, c, g, at)
 	if err != nil {
 		return t, err
 	}

@@ -25,6 +25,9 @@ type Tx interface {
 	// they stand for is alive and has not been away since.
 	Authorizations() query.Objects[Authorization]
 	Consents() query.Objects[Consent]
+	// Seat gives somebody in an organization, or fails with what of it is not there. A
+	// member or user who is not active, or is kept only to be reactivated, is there.
+	Seat(ctx context.Context, organization, user id.ID) (directory.Seat, error)
 }
 
 // Store runs functions in transactions on a realm; see directory.Store.
@@ -82,7 +85,7 @@ type Service struct {
 	// Enough says whether what a session has proved is enough for an organization, or
 	// for the realm where it is none, and if not, whether more besides would be. Nil
 	// finds everything enough.
-	Enough func(ctx context.Context, realm id.ID, s session.Session, organization id.ID) (enough, more bool, err error)
+	Enough func(ctx context.Context, realm id.ID, s session.Session, in directory.Seat) (enough, more bool, err error)
 	// Key derives what is kept of short codes.
 	Key []byte
 }

@@ -222,14 +222,19 @@ func (s *Service) refresh(ctx context.Context, at Issuer, c Client, r TokenReque
 	if err != nil {
 		return t, orGrant(err)
 	}
-	if s.Enough != nil {
+	seat, err := s.seat(ctx, c.Realm, got.Organization, got.User)
+	if err == nil && s.Enough != nil {
 		remembered := session.Session{User: got.User, Organization: got.Organization, Factors: got.Factors}
-		if ok, _, err := s.Enough(ctx, c.Realm, remembered, got.Organization); err != nil || !ok {
-			return t, orGrant(orElse(err, ErrGrant))
+		var ok bool
+		if ok, _, err = s.Enough(ctx, c.Realm, remembered, seat); err == nil && !ok {
+			err = ErrGrant
 		}
 	}
+	if err != nil {
+		return t, orGrant(err)
+	}
 	got.Grant.Scopes, got.Nonce = scopes, "" // which was for the first ID token
-	t, err = s.issue(ctx, c, got.Grant)
+	t, err = s.issueTo(ctx, c, got.Grant, seat)
 	t.Refresh = got.Refresh
 	return t, orGrant(err)
 }

@@ -75,9 +75,10 @@ type Store interface {
 	SetOrigins(ctx context.Context, i id.ID, origins []string) error
 	// SetDefault makes a living organization the default of a realm.
 	SetDefault(ctx context.Context, i, organization id.ID) error
-	// RealmAt finds the realm that has an origin: none when that one is deleted, and
-	// ErrNotFound when no realm has it.
-	RealmAt(ctx context.Context, origin string) (id.ID, error)
+	// RealmAt finds the realm that has the origin of a host, with TLS or else without,
+	// and where no realm has one, the only realm there is. It gives none where there are
+	// several, and where the realm that has it is deleted: nobody else answers there.
+	RealmAt(ctx context.Context, host string) (id.ID, error)
 }
 
 // A Service performs the operations of this package.
@@ -240,17 +241,8 @@ func (s *Service) SetDefault(ctx context.Context, by access.Actor, organization 
 // At finds the realm of a request that carries no credential, by the host it was
 // sent to. A server with one realm has it at every host.
 func (s *Service) At(ctx context.Context, host string) (i id.ID, found bool) {
-	host = strings.ToLower(host)
-	for _, scheme := range []string{"https://", "http://"} {
-		if i, err := s.Store.RealmAt(ctx, scheme+host); err == nil {
-			return i, i != id.None // nobody else answers where a deleted realm was reached
-		}
-	}
-	realms, err := s.Store.Realms(ctx, id.None, 2)
-	if err != nil || len(realms) != 1 {
-		return id.None, false
-	}
-	return realms[0].ID, true
+	i, err := s.Store.RealmAt(ctx, strings.ToLower(host))
+	return i, err == nil && i != id.None
 }
 
 func operator(by access.Actor) bool { return by.Operates() }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,7 +31,7 @@ func (s *Server) handler() http.Handler {
 	}
 	origins := s.originsOf
 	o := &openid.API{
-		Provider: s.Provider, JWKS: s.Tokens.JWKS, Realm: s.Realms.At, Issuers: func(realm id.ID) []string { return s.realmOf(realm).Issuers }, Now: time.Now,
+		Provider: s.Provider, JWKS: s.Tokens.JWKS, Realm: s.Realms.At, Lately: s.lately(), Issuers: func(realm id.ID) []string { return s.realmOf(realm).Issuers }, Now: time.Now,
 	}
 	mount(o.Prefixes(), s.edge.Handler(o))
 	a := &auth0.API{
@@ -109,6 +111,34 @@ func (s *Server) known() func(realm id.ID) realm.Realm {
 		defer mu.Unlock()
 		known[i] = kept{r, time.Now().Add(originsLife)}
 		return r
+	}
+}
+
+// lately gives the realm that has an origin of a host, or had it within originsLife.
+// That it is alive has to be asked of whatever in it is used.
+func (s *Server) lately() func(ctx context.Context, host string) (id.ID, bool) {
+	type kept struct {
+		realm id.ID
+		until time.Time
+	}
+	var mu sync.Mutex
+	known := map[string]kept{} // no more than there are origins
+	return func(ctx context.Context, host string) (id.ID, bool) {
+		host = strings.ToLower(host)
+		mu.Lock()
+		k, ok := known[host]
+		mu.Unlock()
+		if ok && time.Now().Before(k.until) {
+			return k.realm, true
+		}
+		i, found := s.Realms.At(ctx, host)
+		configured := found && slices.ContainsFunc(s.originsOf(i), func(o string) bool { return strings.HasSuffix(o, "://"+host) })
+		mu.Lock()
+		defer mu.Unlock()
+		if delete(known, host); configured { // whoever has all hosts that nobody configured may lose one at any time
+			known[host] = kept{i, time.Now().Add(originsLife)}
+		}
+		return i, found
 	}
 }
 

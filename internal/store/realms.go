@@ -25,15 +25,33 @@ func realmInto(r *realm.Realm) []any {
 
 // Realm returns a living realm with its origins.
 func (s Realms) Realm(ctx context.Context, i id.ID) (r realm.Realm, err error) {
-	err = scanOne(ctx, s.DB.read(), "SELECT "+realmColumns+" FROM realms WHERE id = $1 AND deleted_at = 0", []any{int64(i)}, realmInto(&r)...)
-	if errors.Is(err, errNoRow) {
-		return r, realm.ErrNotFound
+	var origin string
+	into := append(realmInto(&r), &origin)
+	rows, err := s.DB.read().find(ctx, realmWithOrigins, []any{int64(i)})
+	if err != nil {
+		return r, translate(err)
 	}
-	if err == nil {
-		err = spell(ctx, s.DB.read(), &r)
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return r, translate(err)
+		}
+		if origin != "" {
+			r.Issuers = append(r.Issuers, origin)
+		}
 	}
+	if err = rows.Err(); err == nil && r.ID == id.None {
+		err = realm.ErrNotFound
+	}
+	r.Origins = realm.Spelled(r.Issuers)
 	return r, translate(err)
 }
+
+// realmWithOrigins has a row for each origin of a realm, or one without: every sign-in
+// and every use of a refresh token asks for the rules of its realm.
+const realmWithOrigins = "SELECT r.id, r.version, r.created_at, r.updated_at, r.name, r.default_organization, r.system_project, r.settings, r.protected," +
+	" CASE WHEN o.url IS NULL THEN '' WHEN o.slash THEN o.url || '/' ELSE o.url END" +
+	" FROM realms AS r LEFT JOIN origins AS o ON o.realm_id = r.id WHERE r.id = $1 AND r.deleted_at = 0 ORDER BY o.id"
 
 // spell fills in the origins of a realm.
 func spell(ctx context.Context, q querier, r *realm.Realm) (err error) {
@@ -201,15 +219,18 @@ func (s Realms) SetDefault(ctx context.Context, i, organization id.ID) error {
 	})
 }
 
-// RealmAt finds the realm that has an origin; see realm.Store.
-func (s Realms) RealmAt(ctx context.Context, origin string) (i id.ID, err error) {
-	if !textual(origin) {
-		return i, realm.ErrNotFound
+// RealmAt finds the realm that is reached at a host; see realm.Store. What stands
+// further behind in the statement is not looked for where what stands before it was found.
+func (s Realms) RealmAt(ctx context.Context, host string) (i id.ID, err error) {
+	if !textual(host) {
+		host = "" // which no origin has
 	}
-	err = scanOne(ctx, s.DB.read(), "SELECT CASE WHEN r.deleted_at = 0 THEN r.id ELSE 0 END FROM origins AS o JOIN realms AS r ON r.id = o.realm_id WHERE o.url = $1",
-		[]any{origin}, (*int64)(&i))
-	if errors.Is(err, errNoRow) {
-		return i, realm.ErrNotFound
-	}
+	err = scanOne(ctx, s.DB.read(), "SELECT COALESCE("+realmOf("$1")+", "+realmOf("$2")+", (SELECT min(o.id) FROM (SELECT id FROM realms WHERE deleted_at = 0 ORDER BY id LIMIT 2) AS o HAVING count(*) = 1), 0)",
+		[]any{"https://" + host, "http://" + host}, (*int64)(&i))
 	return i, translate(err)
+}
+
+// realmOf is the realm of an origin, 0 where that is deleted, and NULL where there is none.
+func realmOf(origin string) string {
+	return "(SELECT CASE WHEN r.deleted_at = 0 THEN r.id ELSE 0 END FROM origins AS o JOIN realms AS r ON r.id = o.realm_id WHERE o.url = " + origin + ")"
 }

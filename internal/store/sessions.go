@@ -23,7 +23,7 @@ func ofMember(table string) string {
 var sessions = &table[session.Session]{
 	name: "sessions", kind: id.Session, missing: session.ErrNotFound,
 	stamp: func(s *session.Session) *directory.Stamp { return &s.Stamp },
-	fixed: []string{"home_id"},
+	fixed: []string{"organization_id", "user_id", "home_id", "origin"},
 	columns: []string{"organization_id", "user_id", "home_id", "application", "hash", "origin", "factors", "device", "device_hash",
 		"address", "idle", "seen_at", "idle_until", "expires_at", "custom"},
 	bind: func(s *session.Session) []any {
@@ -36,7 +36,10 @@ var sessions = &table[session.Session]{
 var grants = &table[session.Grant]{
 	name: "token_grants", kind: id.Grant, missing: session.ErrGrant,
 	stamp: func(g *session.Grant) *directory.Stamp { return &g.Stamp },
-	fixed: []string{"home_id"},
+	// Using a refresh token changes nothing else. SQLite writes every index anew of which
+	// a column is set, also to what it was.
+	fixed: []string{"organization_id", "user_id", "home_id", "application", "session", "offline", "issuer", "scopes", "audiences", "factors", "nonce", "claims",
+		"family_hash", "idle", "expires_at"},
 	columns: []string{"organization_id", "user_id", "home_id", "application", "session", "offline", "issuer", "scopes", "audiences", "factors", "nonce", "claims",
 		"family_hash", "current_hash", "previous_hash", "rotated_at", "rotations", "idle", "idle_until", "expires_at"},
 	bind: func(g *session.Grant) []any {

@@ -16,7 +16,7 @@ import (
 var factors = &table[credential.Factor]{
 	name: "credentials", kind: id.Credential, missing: credential.ErrFactorNotFound,
 	stamp: func(f *credential.Factor) *directory.Stamp { return &f.Stamp },
-	fixed: []string{"organization_id"},
+	fixed: []string{"organization_id", "user_id", "kind"},
 	columns: []string{"organization_id", "user_id", "kind", "name", "hash", "handle", "sealed", "data", "step", "confirmed",
 		"change_required", "failures", "blocked_until", "used_at"},
 	bind: func(f *credential.Factor) []any {

@@ -23,7 +23,7 @@ var several = map[string]bool{"resource": true, "audience": true}
 
 // client reads a request from its body alone: what is in a URL ends up in logs.
 func (a *API) client(c edge.Call) (r request, err error) {
-	if r.at, err = a.at(c); err != nil {
+	if r.at, err = a.clientIssuer(c.Request, isBelow(c.Request.URL.Path)); err != nil {
 		return r, err
 	}
 	if r.form, err = c.Form(); err != nil {

@@ -24,6 +24,10 @@ type API struct {
 	JWKS func(ctx context.Context, realm id.ID) ([]byte, error)
 	// Realm finds the realm of a host.
 	Realm func(ctx context.Context, host string) (realm id.ID, found bool)
+	// Lately is Realm for requests of clients, and may remember for a moment which realm
+	// a host had: a client is looked up in its own realm, which must be alive, and be this
+	// one. Nil remembers nothing.
+	Lately func(ctx context.Context, host string) (realm id.ID, found bool)
 	// Issuers gives the issuers at the origins of a realm, the public one first.
 	Issuers func(realm id.ID) []string
 	Now     func() time.Time
@@ -133,12 +137,28 @@ func (a *API) Limited(http.Header, edge.Limit) {}
 // at finds under which name of which provider a request came. A host that nobody
 // configured is never repeated: such requests get the first origin that was.
 func (a *API) at(c edge.Call) (oidc.Issuer, error) {
-	path := c.Request.URL.Path
-	return a.issuer(c.Request, path == belowPath || strings.HasPrefix(path, belowPath+"/") && !strings.HasPrefix(path, "/oidc/v1/"))
+	return a.issuer(c.Request, isBelow(c.Request.URL.Path))
+}
+
+func isBelow(path string) bool {
+	return path == belowPath || strings.HasPrefix(path, belowPath+"/") && !strings.HasPrefix(path, "/oidc/v1/")
 }
 
 func (a *API) issuer(r *http.Request, isBelow bool) (oidc.Issuer, error) {
-	realm, ok := a.Realm(r.Context(), r.Host)
+	return a.issuerIn(r, isBelow, a.Realm)
+}
+
+// clientIssuer is issuer for a request in which a client proves itself.
+func (a *API) clientIssuer(r *http.Request, isBelow bool) (oidc.Issuer, error) {
+	find := a.Lately
+	if find == nil {
+		find = a.Realm
+	}
+	return a.issuerIn(r, isBelow, find)
+}
+
+func (a *API) issuerIn(r *http.Request, isBelow bool, find func(context.Context, string) (id.ID, bool)) (oidc.Issuer, error) {
+	realm, ok := find(r.Context(), r.Host)
 	if !ok {
 		return oidc.Issuer{}, edge.ErrNoRoute
 	}
@@ -161,7 +181,7 @@ func (a *API) issuer(r *http.Request, isBelow bool) (oidc.Issuer, error) {
 }
 
 // At is under which root issuer a request came, for the token endpoints of other wires.
-func (a *API) At(r *http.Request) (oidc.Issuer, error) { return a.issuer(r, false) }
+func (a *API) At(r *http.Request) (oidc.Issuer, error) { return a.clientIssuer(r, false) }
 
 // cookie gives the secret of the browser's session. Two of one name are none: one of
 // them was set by somebody else.
