@@ -113,7 +113,7 @@ func orToken(err error) error {
 }
 
 func (s *Service) opaque(ctx context.Context, raw string, asks Client) (g Granted, err error) {
-	realm, a, err := s.Sessions.Access(ctx, raw)
+	realm, a, grant, err := s.Sessions.Access(ctx, raw)
 	if err != nil {
 		return g, orToken(err)
 	}
@@ -121,9 +121,7 @@ func (s *Service) opaque(ctx context.Context, raw string, asks Client) (g Grante
 		Organization: a.Organization, User: a.User, Home: a.Home, Application: a.Application, Issuer: a.Issuer, Scopes: a.Scopes, Audiences: a.Audiences,
 	}}
 	if a.Family != id.None {
-		if g.Grant, err = s.Sessions.LiveGrant(ctx, realm, a.Family, ""); err != nil {
-			return g, orToken(err)
-		}
+		g.Grant = grant
 		g.Scopes, g.Audiences = a.Scopes, a.Audiences
 	}
 	if a.Application == id.None {

@@ -45,16 +45,16 @@ func Refreshing(text string) bool {
 	return ok
 }
 
-// Access gives what an opaque access token says, if it is alive.
-func (s *Service) Access(ctx context.Context, secret string) (realm id.ID, a Access, err error) {
+// Access gives what an opaque access token says, if it is alive, and the grant it is on.
+func (s *Service) Access(ctx context.Context, secret string) (realm id.ID, a Access, g Grant, err error) {
 	if !Opaque(secret) {
-		return realm, a, ErrToken
+		return realm, a, g, ErrToken
 	}
-	realm, a, err = s.Finder.LiveAccess(ctx, hash(secret))
+	realm, a, g, err = s.Finder.LiveAccess(ctx, hash(secret))
 	if fault.KindOf(err) == fault.NotFound && err != nil {
 		err = ErrToken
 	}
-	return realm, a, err
+	return realm, a, g, err
 }
 
 // DropAccess ends an opaque access token, if it is still there.

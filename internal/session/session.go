@@ -73,7 +73,8 @@ type Finder interface {
 	LiveSession(ctx context.Context, hash string) (realm id.ID, s Session, err error)
 	// LiveSessionByID is the same for a session named by something that was verified.
 	LiveSessionByID(ctx context.Context, realm, i id.ID) (Session, error)
-	LiveAccess(ctx context.Context, hash string) (realm id.ID, a Access, err error)
+	// LiveAccess also gives the grant on which the token was issued, if it was on one.
+	LiveAccess(ctx context.Context, hash string) (realm id.ID, a Access, g Grant, err error)
 	// LiveGrant is asked for a self-contained token: jti is the hash of its id, which
 	// may have been revoked by itself.
 	LiveGrant(ctx context.Context, realm, i id.ID, jti string) (Grant, error)

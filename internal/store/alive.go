@@ -87,7 +87,7 @@ var (
 	// The key of a machine is kept with the home of its user.
 	machineParty = party{user: "c.user_id", home: "c.organization_id", since: "c.created_at"}
 	// An application that acts for itself is signed in by nobody.
-	clientParty = party{organization: "c.organization_id", application: "c.application", since: "c.created_at", brief: "c.created_at"}
+	ownTokenParty = party{row: "t", organization: "t.organization_id", application: "t.application", since: "t.created_at", brief: "t.created_at"}
 )
 
 // issued is the party with which a self-contained token is presented now that was

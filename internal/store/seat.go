@@ -3,20 +3,28 @@ package store
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"guildhall/internal/directory"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
 )
 
-// Seat gives somebody in an organization by one statement; see directory.Seat.
+// seat is somebody in an organization. A membership whose organization and user are
+// found alive beside it needs no more than not to have ended itself.
+var seat = sync.OnceValue(func() string {
+	return "SELECT * FROM (SELECT " + organizations.selected() + " FROM organizations WHERE organizations.realm_id = $1 AND organizations.id = $2 AND " + organizations.alive +
+		" AND EXISTS (SELECT 1 FROM realms AS z WHERE z.id = $1 AND z.deleted_at = 0)) AS o," +
+		" (SELECT " + users.selected() + " FROM users WHERE users.realm_id = $1 AND users.id = $3 AND " + users.alive + ") AS u," +
+		" (SELECT " + members.selected() + " FROM members WHERE members.realm_id = $1 AND members.organization_id = $2 AND members.user_id = $3 AND members.deleted_at = 0) AS m"
+})
+
+// Seat gives somebody in an organization by one statement; see oidc.Tx.
 func (tx *Tx) Seat(ctx context.Context, organization, user id.ID) (s directory.Seat, err error) {
 	os, us, ms := objects[directory.Organization]{organizations, tx}, objects[directory.User]{users, tx}, objects[directory.Member]{members, tx}
-	in, of := query.Is("organization_id", organization), query.Is("user_id", user)
-	b := &builder{}
-	text := "SELECT * FROM " + os.beside(b, "o", query.Is("id", organization)) + ", " + us.beside(b, "u", query.Is("id", user)) + ", " + ms.beside(b, "m", in, of)
 	into := append(append(os.destinations(&s.Organization), us.destinations(&s.User)...), ms.destinations(&s.Member)...)
-	if err = scanOne(ctx, tx.q, text, b.args, into...); !errors.Is(err, errNoRow) {
+	err = scanOne(ctx, tx.q, seat(), []any{int64(tx.realm), int64(organization), int64(user)}, into...)
+	if !errors.Is(err, errNoRow) {
 		return s, err
 	}
 	// One of them is missing. Which one tells who asks for them one by one.
@@ -26,15 +34,6 @@ func (tx *Tx) Seat(ctx context.Context, organization, user id.ID) (s directory.S
 	if s.User, err = us.Get(ctx, user); err != nil {
 		return s, err
 	}
-	s.Member, err = ms.Find(ctx, in, of)
+	s.Member, err = ms.Find(ctx, query.Is("organization_id", organization), query.Is("user_id", user))
 	return s, err
-}
-
-// beside writes the only row that meets the conditions as a part of a statement with
-// several such parts, whose arguments b collects.
-func (o objects[T]) beside(b *builder, as string, where ...query.Condition) string {
-	part := &builder{field: o.t.field, sparse: o.t.sparse, args: b.args}
-	o.into(part, where)
-	b.args = part.args
-	return "(SELECT " + o.t.selected() + " FROM " + o.t.name + part.text() + ") AS " + as
 }

@@ -128,11 +128,12 @@ var (
 	liveGrants = sync.OnceValue(func() string {
 		return " FROM token_grants AS c WHERE " + grantOpen("c") + " AND " + sessionParty.alive()
 	})
-	// A token of a person is on a grant; the grant is signed in, the token follows it.
+	// A token of a person is on a grant, which is older and of the same owners: as long
+	// as it is alive, so is the token.
 	liveAccess = sync.OnceValue(func() string {
-		return "SELECT realm_id, " + accesses.selected() + " FROM access_tokens AS c WHERE c.hash = $2 AND c.expires_at > $1" +
-			" AND (c.user_id = 0 AND " + clientParty.alive() + " OR c.user_id <> 0 AND " + sessionParty.alive() + ")" +
-			" AND (c.family = 0 OR (SELECT 1 FROM token_grants AS g WHERE g.id = c.family AND " + grantOpen("g") + ") = 1)"
+		return "SELECT t.realm_id, " + accesses.of("t") + ", " + grants.of("c") + " FROM access_tokens AS t LEFT JOIN token_grants AS c ON c.id = t.family AND t.family <> 0" +
+			" WHERE t.hash = $2 AND t.expires_at > $1 AND (t.user_id = 0 AND t.family = 0 AND " + ownTokenParty.alive() +
+			" OR c.id IS NOT NULL AND " + grantOpen("c") + " AND " + sessionParty.alive() + ")"
 	})
 )
 
@@ -154,10 +155,13 @@ func (f Finder) LiveSessionByID(ctx context.Context, realm, i id.ID) (s session.
 }
 
 // LiveAccess finds an opaque access token by the hash of its text.
-func (f Finder) LiveAccess(ctx context.Context, hash string) (realm id.ID, a session.Access, err error) {
-	err = f.one(ctx, liveAccess(), []any{micros(f.DB.now()), hash},
-		append([]any{num(&realm)}, objects[session.Access]{t: accesses}.destinations(&a)...))
-	return realm, a, missing(err, session.ErrAccessNotFound)
+func (f Finder) LiveAccess(ctx context.Context, hash string) (realm id.ID, a session.Access, g session.Grant, err error) {
+	into := append([]any{num(&realm)}, objects[session.Access]{t: accesses}.destinations(&a)...)
+	for _, d := range (objects[session.Grant]{t: grants}).destinations(&g) {
+		into = append(into, orNothing{d})
+	}
+	err = f.one(ctx, liveAccess(), []any{micros(f.DB.now()), hash}, into)
+	return realm, a, g, missing(err, session.ErrAccessNotFound)
 }
 
 // LiveGrant finds a grant of a realm by its id, unless the token that asks was revoked.

@@ -65,6 +65,12 @@ func (t *table[T]) selected() string {
 	return text
 }
 
+// of is selected for a table of which nothing is read as an expression, under another
+// name in a join.
+func (t *table[T]) of(as string) string {
+	return as + "." + strings.Join(append(strings.Split(stampColumns, ", "), t.columns...), ", "+as+".")
+}
+
 // field gives the expression of what can be asked for.
 func (t *table[T]) field(name string) (string, error) {
 	if e, ok := t.fields[name]; ok {
@@ -165,33 +171,23 @@ func (o objects[T]) destinations(v *T, more ...any) []any {
 
 // where starts a builder with the realm, the liveness and the conditions.
 func (o objects[T]) where(conditions []query.Condition) *builder {
-	b := &builder{field: o.t.field, sparse: o.t.sparse}
-	o.into(b, conditions)
-	return b
-}
-
-// into is where for a builder that may have arguments already.
-func (o objects[T]) into(b *builder, conditions []query.Condition) {
-	o.bound(b)
+	b := o.inRealm()
 	if o.t.alive != "" {
 		b.write(" AND " + o.t.alive)
 	}
 	b.and(conditions)
+	return b
 }
 
 func (o objects[T]) inRealm() *builder {
 	b := &builder{field: o.t.field, sparse: o.t.sparse}
-	o.bound(b)
-	return b
-}
-
-func (o objects[T]) bound(b *builder) {
 	b.sql.Grow(256)
 	realm := b.arg(int64(o.tx.realm))
 	b.write(" WHERE " + o.t.name + ".realm_id = " + realm)
 	if !o.tx.writes && !o.t.outlives { // who writes has asked before; see fence
 		b.write(" AND EXISTS (SELECT 1 FROM realms AS z WHERE z.id = " + realm + " AND z.deleted_at = 0)")
 	}
+	return b
 }
 
 func (o objects[T]) List(ctx context.Context, q query.Query) (page query.Page[T], err error) {

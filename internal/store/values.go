@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
@@ -95,4 +96,33 @@ func stored(v any) any {
 		return micros(time.Time(*v))
 	}
 	return v
+}
+
+// orNothing reads a column of a row that a join may not have found.
+type orNothing struct{ into any }
+
+func (o orNothing) Scan(v any) error {
+	ok := true
+	switch into := o.into.(type) {
+	case sql.Scanner:
+		if v != nil {
+			return into.Scan(v)
+		}
+	case *int64:
+		*into, ok = v.(int64)
+	case *string:
+		*into, ok = v.(string)
+	case *bool:
+		var n int64
+		if *into, ok = v.(bool); !ok { // as SQLite keeps it
+			n, ok = v.(int64)
+			*into = n != 0
+		}
+	default:
+		return fmt.Errorf("nothing cannot be read into %T", into)
+	}
+	if !ok && v != nil {
+		return fmt.Errorf("%T cannot be read into %T", v, o.into)
+	}
+	return nil
 }
