@@ -1,11 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -84,13 +82,12 @@ type coreReport struct {
 	coreOperation
 	comparison
 	some, many sample
-	paced      []time.Duration // at 70 % load
-	rate       float64         // at which those were sent
+	paced      calm // at 70 % load
 }
 
 // core measures the identity core, or profiles it.
 func (b *bench) core(s *server, w *worker, r *engineReport) error {
-	asked := slices.DeleteFunc(coreOperations(), func(o coreOperation) bool { return !b.only.MatchString(o.group + " " + o.name) })
+	asked := slices.DeleteFunc(coreOperations(), func(o coreOperation) bool { return !b.only.MatchString("identity " + o.group + " " + o.name) })
 	if len(asked) == 0 {
 		return nil
 	}
@@ -134,33 +131,6 @@ func (b *bench) latencies(s *server, c *coreReport) (err error) {
 	if !c.coreOperation.calm {
 		return nil
 	}
-	c.rate = calmShare * float64(c.some.requests) / c.some.wall.Seconds()
-	c.paced, err = s.paced(c.rate, b.crowd, c.coreOperation.next)
+	c.paced, err = s.calmly(2*b.crowd, c.coreOperation.next(number.Add(1)))
 	return err
-}
-
-// paced sends requests at a steady rate, whether or not the ones before were
-// answered: latencies count from when a request was due.
-func (t *target) paced(rate float64, length time.Duration, next func(n int64) request) (latencies []time.Duration, err error) {
-	var mu sync.Mutex
-	var wait sync.WaitGroup
-	if rate <= 0 {
-		return nil, errors.New("nothing was answered, so there is no rate to send at")
-	}
-	start, apart := time.Now(), time.Duration(float64(time.Second)/rate)
-	for due := time.Duration(0); due < length; due += apart {
-		time.Sleep(time.Until(start.Add(due)))
-		wait.Go(func() {
-			_, failed := t.perform(next(number.Add(1)))
-			took := time.Since(start) - due
-			mu.Lock()
-			defer mu.Unlock()
-			latencies = append(latencies, took)
-			if failed != nil {
-				err = failed
-			}
-		})
-	}
-	wait.Wait()
-	return latencies, err
 }

@@ -10,7 +10,7 @@ import (
 func (r engineReport) coreTable() table {
 	t := table{
 		title: "signing in, tokens and checks, by CPU",
-		head:  []string{"operation", "CPU", "database CPU", "in a second of CPU", "aim", "bare CPU", "times bare", "aim", "signature or hash alone", "its share", "aim", "without it"},
+		head:  []string{"operation", "CPU", "database CPU", "in a second of CPU", "aim", "bare CPU", "times bare", "aim", "one signature or hash alone", "its share", "aim", "without it"},
 	}
 	for _, c := range r.core {
 		each := median(c.each)
@@ -55,11 +55,11 @@ func (r engineReport) coreLatencyTable() table {
 			}
 			row = append(row, rate(s), short(median(s.latencies)), short(quantile(s.latencies, .99)))
 		}
-		if len(c.paced) == 0 {
+		if c.paced.sent == 0 {
 			row = append(row, "", "", "", "")
 		} else {
-			slowest := quantile(c.paced, .99)
-			row = append(row, thousands(int64(c.rate)), short(median(c.paced)), short(slowest), verdict(slowest < calmMost, "< "+short(calmMost)))
+			slowest := quantile(c.paced.latencies, .99)
+			row = append(row, thousands(int64(float64(c.paced.sent)/c.paced.length.Seconds())), short(median(c.paced.latencies)), short(slowest), verdict(slowest < calmMost, "< "+short(calmMost)))
 		}
 		t.rows = append(t.rows, row)
 	}

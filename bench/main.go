@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,8 @@ type bench struct {
 	crowd  time.Duration // of looking at latencies
 
 	starting int // how often the server is started
+
+	took []string // by each part, told at the end
 }
 
 func main() {
@@ -56,7 +59,7 @@ func measure(args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	engines := flags.String("engines", "sqlite,postgres", "`databases` to measure")
 	quick := flags.Bool("quick", false, "fewer and shorter turns: a look, not a result")
-	only := flags.String("only", "", "measure only what matches this `expression`: operations, deletion, start (several as a|b)")
+	only := flags.String("only", "", "measure only what matches this `expression`: an operation such as \"list of 50\", identity, deletion, start (several as a|b)")
 	sizes := flags.String("members", "1000,100000", "delete organizations of these `sizes`")
 	binary := flags.String("binary", filepath.Join("bin", "guildhall"), "the stripped `program` to measure")
 	markdown := flags.String("markdown", "", "write the tables into this `document`, between its two marks")
@@ -67,7 +70,8 @@ func measure(args []string) error {
 		}
 		return err
 	}
-	b := &bench{binary: *binary, profiles: *profiles, turns: turns{11, 400 * time.Millisecond}, purges: 5, calm: 5 * time.Second, crowd: 4 * time.Second, starting: 9}
+	debug.SetGCPercent(1000) // what collects garbage here takes processors from the server
+	b := &bench{binary: *binary, profiles: *profiles, turns: turns{9, 400 * time.Millisecond}, purges: 5, calm: 5 * time.Second, crowd: 4 * time.Second, starting: 9}
 	if *quick {
 		b.turns, b.purges, b.calm, b.crowd, b.starting = turns{5, 150 * time.Millisecond}, 1, 3*time.Second, 400*time.Millisecond, 3
 	}
@@ -98,6 +102,17 @@ func (b *bench) say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, time.Now().Format("15:04:05 ")+format+"\n", args...)
 }
 
+// part measures something and tells how long that took.
+func (b *bench) part(what string, do func() error) error {
+	b.say("%s", what)
+	start := time.Now()
+	err := do()
+	told := fmt.Sprintf("%s: %s", what, time.Since(start).Round(time.Second))
+	b.say("%s", told)
+	b.took = append(b.took, told)
+	return err
+}
+
 // everything measures engine by engine and prints tables as they are ready.
 func (b *bench) everything(out *report) (err error) {
 	if b.folder, err = os.MkdirTemp("", "guildhall-bench-"); err != nil {
@@ -125,6 +140,7 @@ func (b *bench) everything(out *report) (err error) {
 		fmt.Print(r.text())
 		missed = append(missed, r.misses()...)
 	}
+	fmt.Fprintf(os.Stderr, "\nhow long each part took\n  %s\n", strings.Join(b.took, "\n  "))
 	if len(missed) > 0 {
 		fmt.Printf("\n%d aims missed:\n  %s\n", len(missed), strings.Join(missed, "\n  "))
 	}

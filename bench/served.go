@@ -32,7 +32,7 @@ func (b *bench) served(e, raw engine) (r engineReport, err error) {
 			err = errors.Join(err, s.stop())
 		}
 	}()
-	if err := b.operations(s, raw, &r); err != nil {
+	if err := b.requests(s, raw, &r); err != nil {
 		return r, err
 	}
 	if b.profiles != "" {
@@ -42,7 +42,7 @@ func (b *bench) served(e, raw engine) (r engineReport, err error) {
 		return r, err
 	}
 	if b.only.MatchString("deletion") {
-		if r.deletion, err = b.deletions(s, raw); err != nil {
+		if err := b.part(e.name+": deletions", func() (err error) { r.deletion, err = b.deletions(s, raw); return err }); err != nil {
 			return r, err
 		}
 	}
@@ -52,25 +52,27 @@ func (b *bench) served(e, raw engine) (r engineReport, err error) {
 	if !b.only.MatchString("start") {
 		return r, nil
 	}
-	if _, err := s.seed(b.binary, 1, 100_000); err != nil { // so that there is something to start on
-		return r, err
-	}
-	if stopped, err = true, s.stop(); err != nil {
-		return r, err
-	}
-	if r.size, err = binarySize(b.binary); err != nil {
-		return r, err
-	}
-	r.start, err = b.starts(e, s.Native.Token)
-	return r, err
+	return r, b.part(e.name+": starts", func() (err error) {
+		if _, err := s.seed(b.binary, 1, 100_000); err != nil { // so that there is something to start on
+			return err
+		}
+		if stopped, err = true, s.stop(); err != nil {
+			return err
+		}
+		if r.size, err = binarySize(b.binary); err != nil {
+			return err
+		}
+		r.start, err = b.starts(e, s.Native.Token)
+		return err
+	})
 }
 
 // homes is how many organizations there are to list and to join, and how many
 // users there are to join them.
 const homes = 200
 
-// operations compares the operations that were asked for, or profiles them.
-func (b *bench) operations(s *server, raw engine, r *engineReport) (err error) {
+// requests compares the operations that were asked for, or profiles them.
+func (b *bench) requests(s *server, raw engine, r *engineReport) (err error) {
 	if _, err := s.seed(b.binary, 1, homes); err != nil {
 		return err
 	}
@@ -97,6 +99,13 @@ func (b *bench) operations(s *server, raw engine, r *engineReport) (err error) {
 			return err
 		}
 	}
+	if err := b.part(s.engine.name+": requests", func() error { return b.operations(s, w, r, all) }); err != nil {
+		return err
+	}
+	return b.part(s.engine.name+": signing in, tokens and checks", func() error { return b.core(s, w, r) })
+}
+
+func (b *bench) operations(s *server, w *worker, r *engineReport, all []operation) (err error) {
 	for _, o := range all {
 		switch {
 		case !b.only.MatchString(o.group + " " + o.name):
@@ -111,7 +120,7 @@ func (b *bench) operations(s *server, raw engine, r *engineReport) (err error) {
 			return err
 		}
 	}
-	return b.core(s, w, r)
+	return nil
 }
 
 // people gives the native ids of the users there are.
