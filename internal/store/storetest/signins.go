@@ -72,7 +72,7 @@ var (
 	}
 	tokenGrants = kind[session.Grant]{
 		name: "token grants", objects: Tx.Grants, missing: session.ErrGrant, sample: sampleTokenGrant,
-		stamp: func(g *session.Grant) *stamp { return &g.Stamp }, change: func(g *session.Grant) { g.Nonce = "changed" }, order: "expires_at",
+		stamp: func(g *session.Grant) *stamp { return &g.Stamp }, change: func(g *session.Grant) { g.PreviousHash, g.Rotations = g.CurrentHash, g.Rotations+1 }, order: "expires_at",
 	}
 	accesses = kind[session.Access]{
 		name: "access tokens", objects: Tx.Accesses, missing: session.ErrAccessNotFound, sample: sampleAccess,
