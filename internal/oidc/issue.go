@@ -62,10 +62,7 @@ func (s *Service) seat(ctx context.Context, realm, organization, user id.ID) (at
 		at.User, err = s.Directory.User(ctx, system(realm), user)
 		return at, err
 	}
-	err = s.Store.View(ctx, realm, func(tx Tx) error {
-		at, err = tx.Seat(ctx, organization, user)
-		return err
-	})
+	at, err = s.Seats.Seat(ctx, realm, organization, user)
 	if err == nil && at.User.State == directory.UserDeleted {
 		err = directory.ErrUserNotFound
 	}

@@ -25,9 +25,6 @@ type Tx interface {
 	// they stand for is alive and has not been away since.
 	Authorizations() query.Objects[Authorization]
 	Consents() query.Objects[Consent]
-	// Seat gives somebody in an organization, or fails with what of it is not there. A
-	// member or user who is not active, or is kept only to be reactivated, is there.
-	Seat(ctx context.Context, organization, user id.ID) (directory.Seat, error)
 }
 
 // Store runs functions in transactions on a realm; see directory.Store.
@@ -42,6 +39,13 @@ type Applications interface {
 	LiveApplicationByID(ctx context.Context, realm, i id.ID) (credential.Application, error)
 	// WebOrigin reports whether a living one has registered an origin of scripts.
 	WebOrigin(ctx context.Context, realm id.ID, origin string) (bool, error)
+}
+
+// Seats finds people in organizations.
+type Seats interface {
+	// Seat gives somebody in an organization, or fails with what of it is not there. A
+	// member or user who is not active, or is kept only to be reactivated, is there.
+	Seat(ctx context.Context, realm, organization, user id.ID) (directory.Seat, error)
 }
 
 // Signer signs and verifies tokens; see token.Service.
@@ -74,6 +78,7 @@ type Service struct {
 	Sessions     *session.Service
 	Directory    *directory.Service
 	Applications Applications
+	Seats        Seats
 	Tokens       Signer
 	Machines     Machines
 	Documents    Documents // nil gets nothing

@@ -20,7 +20,7 @@ func (s *Server) openProvider(ctx context.Context) (err error) {
 	}
 	key, err := s.Secret(ctx, "user codes")
 	s.Provider = &oidc.Service{
-		Store: store.For[oidc.Tx](s.DB), Sessions: s.Sessions, Directory: s.Directory, Applications: store.Finder{DB: s.DB}, Tokens: s.Tokens,
+		Store: store.For[oidc.Tx](s.DB), Sessions: s.Sessions, Directory: s.Directory, Applications: store.Finder{DB: s.DB}, Seats: store.Finder{DB: s.DB}, Tokens: s.Tokens,
 		Documents: &outbound.Fetcher{Guard: s.out, Now: time.Now, Life: keysLife}, Poster: &outbound.Poster{Guard: s.out, Timeout: noticeTime}, Now: time.Now, Key: key, Enough: s.SignIn.Enough, Machines: s.Credentials,
 		Shapes: s.shapes(),
 	}

@@ -225,12 +225,12 @@ func (s Realms) RealmAt(ctx context.Context, host string) (i id.ID, err error) {
 	if !textual(host) {
 		host = "" // which no origin has
 	}
-	err = scanOne(ctx, s.DB.read(), "SELECT COALESCE("+realmOf("$1")+", "+realmOf("$2")+", (SELECT min(o.id) FROM (SELECT id FROM realms WHERE deleted_at = 0 ORDER BY id LIMIT 2) AS o HAVING count(*) = 1), 0)",
-		[]any{"https://" + host, "http://" + host}, (*int64)(&i))
+	err = scanOne(ctx, s.DB.read(), realmAt, []any{"https://" + host, "http://" + host}, (*int64)(&i))
 	return i, translate(err)
 }
 
-// realmOf is the realm of an origin, 0 where that is deleted, and NULL where there is none.
-func realmOf(origin string) string {
-	return "(SELECT CASE WHEN r.deleted_at = 0 THEN r.id ELSE 0 END FROM origins AS o JOIN realms AS r ON r.id = o.realm_id WHERE o.url = " + origin + ")"
-}
+// realmAt has 0 for a realm that is deleted.
+const realmAt = `SELECT COALESCE(
+	(SELECT CASE WHEN r.deleted_at = 0 THEN r.id ELSE 0 END FROM origins AS o JOIN realms AS r ON r.id = o.realm_id WHERE o.url = $1),
+	(SELECT CASE WHEN r.deleted_at = 0 THEN r.id ELSE 0 END FROM origins AS o JOIN realms AS r ON r.id = o.realm_id WHERE o.url = $2),
+	(SELECT min(x.id) FROM (SELECT id FROM realms WHERE deleted_at = 0 ORDER BY id LIMIT 2) AS x HAVING count(*) = 1), 0)`

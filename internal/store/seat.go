@@ -13,27 +13,29 @@ import (
 // seat is somebody in an organization. A membership whose organization and user are
 // found alive beside it needs no more than not to have ended itself.
 var seat = sync.OnceValue(func() string {
-	return "SELECT * FROM (SELECT " + organizations.selected() + " FROM organizations WHERE organizations.realm_id = $1 AND organizations.id = $2 AND " + organizations.alive +
+	return "SELECT * FROM (SELECT " + organizations.selected() + // sql: columns and conditions of the tables
+		" FROM organizations WHERE organizations.realm_id = $1 AND organizations.id = $2 AND " + organizations.alive +
 		" AND EXISTS (SELECT 1 FROM realms AS z WHERE z.id = $1 AND z.deleted_at = 0)) AS o," +
 		" (SELECT " + users.selected() + " FROM users WHERE users.realm_id = $1 AND users.id = $3 AND " + users.alive + ") AS u," +
 		" (SELECT " + members.selected() + " FROM members WHERE members.realm_id = $1 AND members.organization_id = $2 AND members.user_id = $3 AND members.deleted_at = 0) AS m"
 })
 
-// Seat gives somebody in an organization by one statement; see oidc.Tx.
-func (tx *Tx) Seat(ctx context.Context, organization, user id.ID) (s directory.Seat, err error) {
+// Seat gives somebody in an organization by one statement; see oidc.Seats.
+func (f Finder) Seat(ctx context.Context, realm, organization, user id.ID) (s directory.Seat, err error) {
+	tx := &Tx{q: f.DB.read(), db: f.DB, realm: realm}
 	os, us, ms := objects[directory.Organization]{organizations, tx}, objects[directory.User]{users, tx}, objects[directory.Member]{members, tx}
 	into := append(append(os.destinations(&s.Organization), us.destinations(&s.User)...), ms.destinations(&s.Member)...)
-	err = scanOne(ctx, tx.q, seat(), []any{int64(tx.realm), int64(organization), int64(user)}, into...)
+	err = f.one(ctx, seat(), []any{int64(realm), int64(organization), int64(user)}, into)
 	if !errors.Is(err, errNoRow) {
 		return s, err
 	}
 	// One of them is missing. Which one tells who asks for them one by one.
 	if s.Organization, err = os.Get(ctx, organization); err != nil {
-		return s, err
+		return s, translate(err)
 	}
 	if s.User, err = us.Get(ctx, user); err != nil {
-		return s, err
+		return s, translate(err)
 	}
 	s.Member, err = ms.Find(ctx, query.Is("organization_id", organization), query.Is("user_id", user))
-	return s, err
+	return s, translate(err)
 }

@@ -89,7 +89,7 @@ func On(t testing.TB, address string) *Rig {
 		Store: store.For[webhook.Tx](db), Vault: r.Vault, Check: (&outbound.Poster{Guard: &outbound.Guard{Loopback: true}}).Check, Now: time.Now,
 	}
 	r.Provider = &oidc.Service{
-		Store: store.For[oidc.Tx](db), Sessions: r.Sessions, Directory: r.Directory, Applications: store.Finder{DB: db}, Tokens: r.Tokens, Now: time.Now,
+		Store: store.For[oidc.Tx](db), Sessions: r.Sessions, Directory: r.Directory, Applications: store.Finder{DB: db}, Seats: store.Finder{DB: db}, Tokens: r.Tokens, Now: time.Now,
 		Key: []byte("a key for the user codes of tests"), Machines: r.Credentials,
 	}
 	r.SignIn = &authn.Service{Store: store.For[authn.Tx](db), Realms: r.Realms, Credentials: r.Credentials, Sessions: r.Sessions, Vault: sealed, Now: time.Now}
