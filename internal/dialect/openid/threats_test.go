@@ -207,6 +207,12 @@ func TestT_G07_ARefreshTokenHasOneSuccessorAndItsReuseEndsTheFamily(t *testing.T
 		if w.active(t, w.web, third.json(t)["access_token"]) {
 			t.Errorf("an access token of the ended family is active")
 		}
+		old := w.tokens(t, w.web, b)["refresh_token"].(string)
+		w.refresh(t, w.web, old, "scope", "openid delete:things").refused(t, 400, "invalid_scope")
+		current := w.refresh(t, w.web, old).json(t)["refresh_token"].(string)
+		w.clock.move(time.Minute) // longer than clients take that never got the answer
+		w.refresh(t, w.web, old).refused(t, 400, "invalid_grant")
+		w.refresh(t, w.web, current).refused(t, 400, "invalid_grant")
 	})
 }
 
