@@ -28,44 +28,13 @@ func (l *Lines) Next(ctx context.Context, line webhook.Line, done webhook.Errand
 		case tx.dead: // nothing more is sent or written until the realm is restored
 			err = tx.rest(ctx, line.ID, tx.now.Add(asleep))
 		case line.Farewell:
-			next, ok, err = tx.farewell(ctx, line, outcome)
+			next, ok, err = tx.farewell(ctx, line, done, outcome)
 		default:
 			next, ok, err = tx.errand(ctx, line, failures, done, outcome)
 		}
 		return err
 	})
 	return next, ok && err == nil, err
-}
-
-// farewell settles and gives the last event of an organization.
-func (tx *Tx) farewell(ctx context.Context, line webhook.Line, outcome *webhook.Outcome) (next webhook.Errand, ok bool, err error) {
-	var created time.Time
-	var attempts int64
-	err = scanOne(ctx, tx.q, "SELECT event_id, created_at, attempts, sealed FROM webhook_farewells WHERE id = $1", []any{int64(line.ID)},
-		num(&next.Event.ID), at(&created), &attempts, &next.Sealed)
-	if err != nil && err != errNoRow {
-		return next, false, err
-	}
-	if err == nil && outcome == nil {
-		next.Event, err = tx.event(ctx, next.Event.ID)
-		return next, err == nil, err
-	}
-	if err == nil {
-		if due, again := webhook.Renounce(*outcome, created, attempts+1); again {
-			if _, err := tx.q.exec(ctx, "UPDATE webhook_farewells SET attempts = attempts + 1 WHERE id = $1", []any{int64(line.ID)}); err != nil {
-				return next, false, err
-			}
-			if _, err := tx.q.exec(ctx, "UPDATE jobs SET attempt = attempt + 1 WHERE id = $1", []any{int64(line.ID)}); err != nil {
-				return next, false, err
-			}
-			return next, false, tx.rest(ctx, line.ID, due)
-		}
-	}
-	if _, err := tx.q.exec(ctx, "DELETE FROM webhook_farewells WHERE id = $1", []any{int64(line.ID)}); err != nil {
-		return next, false, err
-	}
-	_, err = tx.q.exec(ctx, "DELETE FROM jobs WHERE id = $1", []any{int64(line.ID)})
-	return next, false, err
 }
 
 // event reads one event of the log.
@@ -84,7 +53,7 @@ func (tx *Tx) errand(ctx context.Context, line webhook.Line, failures int64, don
 	if err != nil {
 		return next, false, err
 	}
-	alive, err := tx.owned(ctx, w)
+	alive, held, err := tx.owned(ctx, w)
 	if err != nil {
 		return next, false, err
 	}
@@ -106,21 +75,25 @@ func (tx *Tx) errand(ctx context.Context, line webhook.Line, failures int64, don
 	case webhook.Disabled:
 		return next, false, tx.giveUp(ctx, w)
 	}
+	if held { // until it is active again
+		return next, false, tx.rest(ctx, line.ID, tx.now.Add(asleep))
+	}
 	return tx.due(ctx, w)
 }
 
-// owned holds the owner of a webhook, and tells whether it lives.
-func (tx *Tx) owned(ctx context.Context, w webhook.Webhook) (alive bool, err error) {
+// owned holds the owner of a webhook, and tells whether it lives, and whether it is
+// suspended.
+func (tx *Tx) owned(ctx context.Context, w webhook.Webhook) (alive, held bool, err error) {
 	if w.Organization != id.None {
-		_, err = tx.Organizations().Hold(ctx, w.Organization)
+		o, err := tx.Organizations().Hold(ctx, w.Organization)
 		if errors.Is(err, directory.ErrOrganizationNotFound) {
-			return false, nil
+			return false, false, nil
 		}
-		return err == nil, err
+		return err == nil, o.State == directory.Suspended, err
 	}
 	var one int
 	err = scanOne(ctx, tx.q, "SELECT 1 FROM realms WHERE id = $1 AND deleted_at = 0", []any{int64(tx.realm)}, &one)
-	return err == nil, ignore(err, errNoRow)
+	return err == nil, false, ignore(err, errNoRow)
 }
 
 // settleDelivery writes how an attempt ended.

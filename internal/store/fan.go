@@ -27,8 +27,8 @@ const (
 	cleared       = 500 // rows of a transaction
 	// deliveriesKept is how long deliveries are remembered that ended.
 	deliveriesKept = 30 * 24 * time.Hour
-	// asleep is when a line is looked at again whose organization is deleted: a
-	// restore wakes it before.
+	// asleep is when a line is looked at again whose organization is deleted or
+	// suspended: a restore, or the end of that, wakes it before.
 	asleep = 10 * time.Minute
 )
 
@@ -104,13 +104,27 @@ func (tx *Tx) append(ctx context.Context, w webhook.Webhook, events []event.Even
 		}
 		rows = append(rows, d)
 	}
-	if len(rows) == 0 {
+	goesOn := slices.ContainsFunc(events, func(e event.Event) bool {
+		return w.Organization != id.None && w.Organization == e.Organization && (e.Type == "organization.activated" || e.Type == "organization.restored")
+	})
+	if len(rows) == 0 && !goesOn {
 		return nil
 	}
-	n, err := affected(tx.q.exec(ctx, "UPDATE jobs SET run_at = CASE WHEN run_at > $1 AND attempt = 0 THEN $2 ELSE run_at END WHERE id = $3",
-		[]any{micros(tx.now), micros(tx.now), int64(w.ID)}))
-	if err != nil || n == 0 { // it was cleared away this moment
+	text := "UPDATE jobs SET run_at = CASE WHEN run_at > $1 AND attempt = 0 THEN $2 ELSE run_at END WHERE id = $3"
+	if goesOn {
+		text = "UPDATE jobs SET run_at = CASE WHEN run_at > $1 THEN $2 ELSE run_at END, attempt = 0 WHERE id = $3"
+	}
+	n, err := affected(tx.q.exec(ctx, text, []any{micros(tx.now), micros(tx.now), int64(w.ID)})) // sql: one of the two
+	if err != nil || n == 0 {                                                                    // it was cleared away this moment
 		return err
+	}
+	if goesOn {
+		if _, err := tx.q.exec(ctx, "UPDATE webhooks SET resumed_at = $1 WHERE id = $2", []any{micros(tx.now), int64(w.ID)}); err != nil {
+			return err
+		}
+	}
+	if len(rows) == 0 {
+		return nil
 	}
 	return insertMany(ctx, tx, deliveries, rows)
 }

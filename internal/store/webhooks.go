@@ -15,12 +15,12 @@ import (
 var webhooks = &table[webhook.Webhook]{
 	name: "webhooks", kind: id.Webhook, missing: webhook.ErrNotFound,
 	stamp:   func(w *webhook.Webhook) *directory.Stamp { return &w.Stamp },
-	columns: []string{"organization_id", "name", "url", "types", "state", "reason", "disabled_at", "keys", "sealed", "failing_since", "succeeded_at"},
+	columns: []string{"organization_id", "name", "url", "types", "state", "reason", "disabled_at", "keys", "sealed", "failing_since", "succeeded_at", "resumed_at"},
 	bind: func(w *webhook.Webhook) []any {
 		return []any{num(&w.Organization), &w.Name, &w.URL, doc(&w.Types), (*string)(&w.State), &w.Reason, at(&w.DisabledAt), doc(&w.Keys), &w.Sealed,
-			at(&w.FailingSince), at(&w.SucceededAt)}
+			at(&w.FailingSince), at(&w.SucceededAt), at(&w.ResumedAt)}
 	},
-	fixed: []string{"failing_since", "succeeded_at"},                                    // by deliveries alone
+	fixed: []string{"failing_since", "succeeded_at", "resumed_at"},                      // by deliveries alone
 	alive: "webhooks.state <> 'removed' AND " + ownedOrFree("webhooks.organization_id"), // sql: a condition of tables.go
 }
 
@@ -150,30 +150,4 @@ func (tx *Tx) Heard(ctx context.Context, w webhook.Webhook, after id.ID, until t
 	}
 	return scanAll(ctx, tx.q, "SELECT "+eventColumns+" FROM events WHERE realm_id = $1 AND id > $2 AND id < $3 ORDER BY id LIMIT $4",
 		[]any{int64(tx.realm), int64(after), int64(end), int64(limit)}, eventInto)
-}
-
-// bidFarewell lines the end of an organization up for its own webhooks, in the
-// transaction of the end: a purge may take them before anybody looks.
-func (tx *Tx) bidFarewell(ctx context.Context, e event.Event) error {
-	own, err := scanAll(ctx, tx.q, "SELECT "+everyWebhook.selected()+" FROM webhooks WHERE realm_id = $1 AND organization_id = $2 AND state = 'enabled' ORDER BY id", // sql: the columns of a table declared in code
-		[]any{int64(tx.realm), int64(e.Organization)}, func(w *webhook.Webhook) []any { return objects[webhook.Webhook]{t: everyWebhook}.destinations(w) })
-	for _, w := range own {
-		if !w.Wants(e.Type) {
-			continue
-		}
-		i, err := tx.db.ids.New()
-		if err != nil {
-			return err
-		}
-		if _, err := tx.q.exec(ctx, "INSERT INTO webhook_farewells (id, realm_id, event_id, created_at, attempts, sealed) VALUES ($1, $2, $3, $4, 0, $5)",
-			[]any{int64(i), int64(tx.realm), int64(e.ID), micros(tx.now), w.Sealed}); err != nil {
-			return err
-		}
-		if _, err := tx.q.exec(ctx, `INSERT INTO jobs (id, realm_id, kind, key, run_at, lease_until, holder, attempt, last_error)
-			VALUES ($1, $2, 'farewell', $3, $4, 0, '', 0, '')`, []any{int64(i), int64(tx.realm), i.String(), micros(tx.now)}); err != nil {
-			return err
-		}
-		tx.lined = true
-	}
-	return err
 }

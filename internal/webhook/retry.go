@@ -35,7 +35,8 @@ type Outcome struct {
 	Error string // what failed, in a few words of our own; "" when there was an answer
 }
 
-func (o Outcome) good() bool { return o.Code >= 200 && o.Code < 300 }
+// Good reports that the endpoint took the message.
+func (o Outcome) Good() bool { return o.Code >= 200 && o.Code < 300 }
 
 // Settle writes an outcome into a delivery and its webhook. Failures counts those
 // of the webhook in a row, this one not among them. It gives how long the whole
@@ -46,7 +47,7 @@ func Settle(d *Delivery, w *Webhook, o Outcome, failures int64) (rest time.Durat
 	d.Code, d.Error = int64(o.Code), o.Error
 	d.Tries = append(d.Tries, Try(o))
 	d.Tries = d.Tries[max(0, len(d.Tries)-triesKept):]
-	if o.good() {
+	if o.Good() {
 		d.State, d.EndedAt = Delivered, o.At
 		w.SucceededAt, w.FailingSince = o.At, time.Time{}
 		return 0
@@ -54,14 +55,18 @@ func Settle(d *Delivery, w *Webhook, o Outcome, failures int64) (rest time.Durat
 	if w.FailingSince.IsZero() {
 		w.FailingSince = o.At
 	}
-	last := d.CreatedAt.Add(Patience)
+	since := d.CreatedAt
+	if w.ResumedAt.After(since) { // it was held back
+		since = w.ResumedAt
+	}
+	last := since.Add(Patience)
 	switch {
 	case o.Code == 410:
 		d.State, d.EndedAt = Failed, o.At
 		w.disable(Gone, o.At)
 	case !o.At.Before(last):
 		d.State, d.EndedAt = Failed, o.At
-		if w.SucceededAt.Before(d.CreatedAt) { // not this one message alone
+		if w.SucceededAt.Before(since) { // not this one message alone
 			w.disable(Failing, o.At)
 		}
 	default:
@@ -80,11 +85,27 @@ func (w *Webhook) disable(reason string, at time.Time) {
 // number of failures; ok is false when it is given up.
 func Renounce(o Outcome, created time.Time, attempts int64) (due time.Time, ok bool) {
 	last := created.Add(Patience)
-	if o.good() || o.Code == 410 || !o.At.Before(last) {
+	if o.Good() || o.Code == 410 || !o.At.Before(last) {
 		return due, false
 	}
 	if due = o.At.Add(pause(attempts)); due.After(last) {
 		due = last
 	}
 	return due, true
+}
+
+// wordTries is how often that is tried which waited when its organization ended: for
+// about ten minutes, each message before the next, so that the last event is the last.
+const wordTries = 6
+
+// Repeat reports when such a message is tried again after a number of attempts, this
+// one among them; over says that the endpoint wants nothing more.
+func Repeat(o Outcome, attempts int64) (due time.Time, again, over bool) {
+	switch {
+	case o.Code == 410:
+		return due, false, true
+	case o.Good(), attempts >= wordTries:
+		return due, false, false
+	}
+	return o.At.Add(pause(attempts)), true, false
 }

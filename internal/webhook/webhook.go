@@ -44,6 +44,7 @@ type Webhook struct {
 	Sealed       []byte // the Target; see Vault
 	FailingSince time.Time
 	SucceededAt  time.Time
+	ResumedAt    time.Time // when its organization was restored, or active again
 }
 
 // A Key is what is kept in the open of a secret.

@@ -227,11 +227,14 @@ func TestT_R03_C23_ADeletedOrganizationIsToldOfItsEndAndOfNothingMore(t *testing
 		}
 		r.await(t, "/canary", before+1) // the farewell fails at first
 		r.set(nil)
-		s.Clock.Move(time.Hour)
-		until(t, "the farewell is gone", func() bool { return s.Count(t, "webhook_farewells", "1 = 1") == 0 })
-		for _, m := range r.at("/canary")[before:] {
-			if !m.is("organization.deleted") || !strings.Contains(m.body, `"deletion":"del_`) {
-				t.Errorf("afterwards A is told: %s", m.body)
+		until(t, "the farewell is gone", func() bool { s.Clock.Move(time.Hour); return s.Count(t, "webhook_farewells", "1 = 1") == 0 })
+		after := r.at("/canary")[before:]
+		if last := after[len(after)-1]; !last.is("organization.deleted") || !strings.Contains(last.body, `"deletion":"del_`) {
+			t.Errorf("the last that A is told: %s", last.body)
+		}
+		for n, m := range after {
+			if m.is("organization.deleted") != (n == len(after)-1) {
+				t.Errorf("message %d of %d: %s", n+1, len(after), m.body)
 			}
 			v, _ := standardwebhooks.NewWebhook(secret)
 			if err := v.VerifyIgnoringTimestamp([]byte(m.body), m.header); err != nil {
@@ -259,7 +262,7 @@ func TestAnOrganizationThatIsRestoredIsToldAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := r.await(t, "/a", 1); !got[0].is("organization.deleted") {
+		if got := r.await(t, "/a", 2); !got[0].is("organization.deletion.requested") || !got[1].is("organization.deleted") {
 			t.Errorf("told of %v", types(got))
 		}
 		if _, err := s.Erasure.Pause(ctx, s.System, d.Deletion.ID); err != nil {
@@ -270,9 +273,83 @@ func TestAnOrganizationThatIsRestoredIsToldAgain(t *testing.T) {
 		if _, err := s.Erasure.Restore(ctx, s.System, d.Deletion.ID, erasure.Renames{}); err != nil {
 			t.Fatal(err)
 		}
-		if got := r.await(t, "/a", 2); !got[1].is("organization.restored") {
+		if got := r.await(t, "/a", 3); !got[2].is("organization.restored") {
 			t.Errorf("told of %v", types(got))
 		}
+	})
+}
+
+// What waits when an organization ends goes first, also where the server stops in
+// between and the purge has long taken the webhook; then comes the end, and nothing more.
+func TestTheLastEventComesAfterWhatWaited(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *scene) {
+		r := newReceiver(t)
+		a := s.Organization(t, directory.Organization{Name: "A"})
+		s.hook(t, webhook.Draft{URL: r.URL + "/a", Organization: a.ID, Types: []string{"organization.*"}})
+		s.hook(t, webhook.Draft{URL: r.URL + "/other", Organization: a.ID, Types: []string{"organization.updated"}})
+		s.rename(t, a, "A 2")
+		if _, _, err := (&store.Lines{DB: s.DB}).Fan(ctx); err != nil { // this one is lined up, the next is not
+			t.Fatal(err)
+		}
+		s.rename(t, a, "A 3")
+		s.Delete(t, a.ID, erasure.Erase)
+		s.Purge(t, 100)
+		r.set(func(m message, nth int) int {
+			if nth > 1 && m.path == "/a" { // the first arrives, then the endpoint is down
+				return http.StatusServiceUnavailable
+			}
+			return http.StatusNoContent
+		})
+		stop := s.work(t, 0)
+		r.await(t, "/a", 2)
+		stop()
+		r.set(nil)
+		before := len(r.at("/a"))
+		s.work(t, 0)
+		until(t, "the farewells are gone", func() bool { s.Clock.Move(time.Minute); return s.Count(t, "webhook_farewells", "1 = 1") == 0 })
+		got := r.at("/a")
+		told := append(types(got[:1]), types(got[before:])...)
+		want := []string{"organization.updated", "organization.updated", "organization.deletion.requested", "organization.deleted"}
+		if strings.Join(told, " ") != strings.Join(want, " ") || got[0].id == got[before].id {
+			t.Errorf("told of %v, in all %v", told, types(got))
+		}
+		if other := types(r.at("/other")); strings.Join(other, " ") != strings.Join(want[:2], " ") {
+			t.Errorf("who does not want to hear of the end is told of %v", other)
+		}
+		r.quiet(t, "/a")
+		s.Scan(t)
+	})
+}
+
+func TestASuspendedOrganizationIsToldOnceItIsActiveAgain(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *scene) {
+		r := newReceiver(t)
+		a := s.Organization(t, directory.Organization{Name: "A"})
+		w, _ := s.hook(t, webhook.Draft{URL: r.URL + "/a", Organization: a.ID, Types: []string{"organization.updated"}})
+		s.hook(t, webhook.Draft{URL: r.URL + "/realm", Types: []string{"organization.suspended"}})
+		if _, err := s.Directory.SuspendOrganization(ctx, s.System, a.ID); err != nil {
+			t.Fatal(err)
+		}
+		s.work(t, 0)
+		s.rename(t, a, "A 2")
+		r.await(t, "/realm", 1)
+		until(t, "it is lined up", func() bool { return len(s.deliveries(t, w)) == 1 })
+		s.Clock.Move(10 * 24 * time.Hour) // longer than anything is tried
+		r.quiet(t, "/a")
+		r.set(func(m message, nth int) int {
+			if nth == 1 {
+				return http.StatusServiceUnavailable
+			}
+			return http.StatusNoContent
+		})
+		if _, err := s.Directory.ActivateOrganization(ctx, s.System, a.ID); err != nil {
+			t.Fatal(err)
+		}
+		r.await(t, "/a", 1) // a failure is tried again: the three days begin now
+		until(t, "it is delivered", func() bool {
+			s.Clock.Move(10 * time.Second)
+			return s.deliveries(t, w)[0].State == webhook.Delivered
+		})
 	})
 }
 

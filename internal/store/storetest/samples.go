@@ -271,7 +271,7 @@ func sampleWebhook(f fixture, n int) webhook.Webhook {
 	return webhook.Webhook{
 		Organization: f.organization.ID, Name: word("name", n), URL: "https://example.com/" + fmt.Sprint(n), Types: []string{"organization.*", "user.created"},
 		State: webhook.Disabled, Reason: webhook.Gone, DisabledAt: moment, Keys: []webhook.Key{{Hint: "abcd", CreatedAt: moment, ExpiresAt: moment}},
-		Sealed: []byte("\x00\xff" + awkward), FailingSince: moment, SucceededAt: moment,
+		Sealed: []byte("\x00\xff" + awkward), FailingSince: moment, SucceededAt: moment, ResumedAt: moment,
 	}
 }
 
