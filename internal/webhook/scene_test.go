@@ -221,6 +221,18 @@ func types(list []message) (names []string) {
 	return names
 }
 
+// once leaves out what came again: a message is delivered at least once.
+func once(list []message) (first []message) {
+	seen := map[string]bool{}
+	for _, m := range list {
+		if !seen[m.id] {
+			first = append(first, m)
+		}
+		seen[m.id] = true
+	}
+	return first
+}
+
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
