@@ -791,7 +791,7 @@ func TestReplaysAndTests(t *testing.T) {
 		if got := r.await(t, "/a", 4); !got[3].is("webhook.test") {
 			t.Errorf("told of %v", types(got))
 		}
-		r.await(t, "/b", 1) // its own creation
+		r.await(t, "/b", 2) // that of /a and its own
 		r.quiet(t, "/b")
 		for _, m := range r.at("/b") {
 			if m.is("webhook.test") {
