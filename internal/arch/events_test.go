@@ -14,7 +14,7 @@ import (
 	"guildhall/internal/event"
 )
 
-var eventLike = regexp.MustCompile(`^[a-z_]+(\.[a-z]+)+$`)
+var eventLike = regexp.MustCompile(`^[a-z_]+(\.[a-z_]+)+$`)
 
 // unknownEvents finds what is written into the log of events, or looks as if it were, and is not in the list that the
 // manual and the filters of webhooks are made from.

@@ -36,11 +36,12 @@ const (
 )
 
 var (
-	deletion  = Field{"deletion", id.Deletion, "The deletion, which tells how far it is and gives the receipt."}
-	usersFate = Field{"users", 0, "What becomes of the users at home in the organization: erase or detach."}
-	graceEnd  = Field{"grace_until", 0, "Until when it can be undone, RFC 3339; missing without a grace."}
-	person    = Field{"user", id.User, "The user."}
-	dnsName   = Field{"domain", 0, "The name of the domain."}
+	deletion   = Field{"deletion", id.Deletion, "The deletion, which tells how far it is and gives the receipt."}
+	usersFate  = Field{"users", 0, "What becomes of the users at home in the organization: erase or detach."}
+	graceEnd   = Field{"grace_until", 0, "Until when it can be undone, RFC 3339; missing without a grace."}
+	person     = Field{"user", id.User, "The user."}
+	factorKind = Field{"factor", 0, "Its kind: password, totp, recovery_code, passkey or machine_key."}
+	dnsName    = Field{"domain", 0, "The name of the domain."}
 )
 
 // Types lists every type of event, in the order of the manual. What is written
@@ -56,6 +57,8 @@ var Types = []Type{
 	{"organization.deleted", "An organization ended: it does not exist any more. The last event that its own webhooks get.", []Field{deletion, usersFate}, Everybody},
 	{"organization.restored", "The deletion of an organization was undone.", []Field{deletion}, Everybody},
 	{"organization.purged", "The last row of a deleted organization is gone, and the receipt is signed.", []Field{deletion}, Everybody},
+	{"organization.exported", "An organization was exported.", []Field{{"archive", 0, "The SHA-256 of the archive."}, {"credentials", 0, "Whether hashes of credentials are in it."}}, RealmOnly},
+	{"organization.imported", "An archive was imported.", []Field{{"imported", 0, "How many objects came."}, {"linked", 0, "How many were there already."}, {"left_out", 0, "How many were refused."}}, Everybody},
 
 	{"user.created", "A user was created.", []Field{{"kind", 0, "human or machine."}}, Everybody},
 	{"user.updated", "Fields of a user, or the password, changed.", nil, Everybody},
@@ -69,6 +72,25 @@ var Types = []Type{
 	{"user.deleted", "A user ended, or is only kept to be reactivated; the deletion is missing then.", []Field{deletion}, Everybody},
 	{"user.restored", "The deletion of a user was undone.", []Field{deletion}, Everybody},
 	{"user.purged", "The last row of a deleted user is gone, and the receipt is signed.", []Field{deletion}, Everybody},
+
+	{"user.signed_in", "A user signed in.", nil, Everybody},
+	{"user.email_verified", "A user proved to own the address.", nil, Everybody},
+	{"user.password_changed", "A user chose another password.", nil, Everybody},
+	{"identity.linked", "An account elsewhere was linked to a user.", nil, Everybody},
+	{"identity.unlinked", "The link of a user to an account elsewhere was removed.", nil, Everybody},
+
+	{"factor.added", "A user got another way to sign in.", []Field{factorKind}, Everybody},
+	{"factor.renamed", "A way to sign in got another name.", []Field{factorKind}, Everybody},
+	{"factor.removed", "A user lost a way to sign in.", []Field{factorKind}, Everybody},
+	{"recovery_code.used", "A user signed in with a recovery code, which is used up.", []Field{factorKind}, Everybody},
+	{"passkey.cloned", "A passkey counted backwards: there may be a copy of it. It was refused.", []Field{factorKind}, Everybody},
+
+	{"session.started", "A session began.", nil, Everybody},
+	{"session.factor_added", "Somebody in a session proved once more who they are.", nil, Everybody},
+	{"session.revoked", "A session was ended before its time.", nil, Everybody},
+	{"sessions.revoked", "Every session of a user was ended; the user is the subject.", nil, Everybody},
+	{"grant.revoked", "What a user let an application do ended, with its tokens.", nil, Everybody},
+	{"grant.reused", "A used refresh token came again, so the grant ended with its tokens.", nil, Everybody},
 
 	{"member.added", "A user became a member of an organization.", []Field{person}, Everybody},
 	{"member.updated", "Fields of a membership changed.", nil, Everybody},
@@ -140,8 +162,18 @@ var Types = []Type{
 	{"integrated_account.updated", "An integrated account changed.", nil, Everybody},
 	{"integrated_account.deleted", "An integrated account was deleted.", nil, Everybody},
 
+	{"connection.created", "An identity provider was connected.", nil, Everybody},
+	{"connection.updated", "The connection to an identity provider changed.", nil, Everybody},
+	{"connection.deleted", "The connection to an identity provider was deleted.", nil, Everybody},
+	{"message_template.changed", "The text of a message was replaced.", []Field{{"kind", 0, "Which message."}, {"locale", 0, "Its language."}}, Everybody},
+	{"message_template.removed", "A message has its built-in text again.", []Field{{"kind", 0, "Which message."}, {"locale", 0, "Its language."}}, Everybody},
+	{"signing_key.rotated", "Another key signs tokens.", []Field{{"algorithm", 0, "Its algorithm."}, {"kid", 0, "Its name in the key set."}, {"revoked", 0, "Whether the old key, and all that it signed, is refused at once."}}, RealmOnly},
+
 	{"hold.placed", "A legal hold was placed.", nil, RealmOnly},
 	{"hold.released", "A legal hold was released.", nil, RealmOnly},
+	{"bulk_deletion.requested", "Somebody asked for the end of many organizations.", nil, RealmOnly},
+	{"bulk_deletion.stopped", "A bulk deletion was stopped; what had ended stays so.", nil, RealmOnly},
+	{"bulk_deletion.ended", "A bulk deletion has come to every organization it meant.", nil, RealmOnly},
 	{"deletion.paused", "An operator stopped a purge.", []Field{deletion}, RealmOnly},
 	{"deletion.resumed", "A paused purge goes on.", []Field{deletion}, RealmOnly},
 	{"deletion.hastened", "The grace of a deletion was ended early.", []Field{deletion}, RealmOnly},
