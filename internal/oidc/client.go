@@ -248,11 +248,14 @@ func (s *Service) OriginKnown(ctx context.Context, realm id.ID, origin string) (
 }
 
 // Takes reports whether a client takes part in sign-in, for wires that have other
-// clients besides.
-func (s *Service) Takes(ctx context.Context, at Issuer, clientID string) (bool, error) {
-	_, err := s.client(ctx, at, clientID)
-	if errors.Is(err, ErrClient) {
-		return false, nil
+// clients besides, and the dialect that it speaks, "" for none.
+func (s *Service) Takes(ctx context.Context, at Issuer, clientID string) (dialect string, ours bool, err error) {
+	c, err := s.client(ctx, at, clientID)
+	switch {
+	case errors.Is(err, ErrClient):
+		return "", false, nil
+	case err != nil:
+		return "", false, err
 	}
-	return err == nil, err
+	return s.word(c), true, nil
 }

@@ -37,7 +37,7 @@ func (s *Server) handler() http.Handler {
 	a := &auth0.API{
 		Formerly: s.Archives.Formerly, Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, Now: time.Now, Origins: origins,
 		Realm:    func(r *http.Request) (id.ID, bool) { return s.Realms.At(r.Context(), r.Host) },
-		Provider: s.Provider, Issuer: o.At, Discovery: o.Discovery, Keys: o.Keys, Preflight: o.Preflight, Readable: o.Readable,
+		Provider: s.Provider, Issuer: o.At, Discovery: o.Discovery, Keys: o.Keys, Preflight: o.Preflight, Readable: o.Readable, Standard: o.Failure,
 	}
 	mount(a.Prefixes(), s.edge.Handler(a))
 	st := &stytch.API{Formerly: s.Archives.Formerly, Directory: s.Directory, Credentials: s.Credentials, Tokens: s.Tokens, RealmName: s.realmName}

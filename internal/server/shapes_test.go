@@ -182,6 +182,7 @@ func TestTokensSpeakTheDialectOfTheApplication(t *testing.T) {
 			t.Run("stytch", g.stytch)
 			t.Run("neutral", g.neutral)
 			t.Run("machines", g.machines)
+			t.Run("failures", g.failures)
 		})
 	}
 }
@@ -367,5 +368,38 @@ func (g *gallery) machines(t *testing.T) {
 	m := payload(t, decoded(w).(map[string]any)["access_token"])
 	if m["sub"] != name || m["aud"] != portal {
 		t.Errorf("%v, want %s for %s", m, name, portal)
+	}
+}
+
+// failures are worded by the endpoint as the dialect of the application has them, and by
+// RFC 6749 section 5.2 for those of none, wherever the issuer sends them.
+func (g *gallery) failures(t *testing.T) {
+	type answer struct {
+		status      int
+		code, about string // the description; "" for any
+	}
+	paths := map[string]string{"auth0": "/oauth/token", "": "/oauth/token", "zitadel": "/oauth/v2/token", "ssojet": "/oidc/token"}
+	wanted := map[string][]answer{
+		"auth0": {{401, "access_denied", "Unauthorized"}, {403, "invalid_grant", "Invalid authorization code"}, {403, "invalid_grant", "Unknown or invalid refresh token."}, {403, "unauthorized_client", "Grant type not allowed for the client."}},
+		"":      {{401, "invalid_client", ""}, {400, "invalid_grant", ""}, {400, "invalid_grant", ""}, {400, "unauthorized_client", ""}},
+	}
+	for dialect, path := range paths {
+		c := g.app(t, dialect, nil)
+		wants := wanted[dialect]
+		if wants == nil {
+			wants = wanted[""]
+		}
+		for n, form := range []string{
+			formOf("grant_type", "authorization_code", "code", "x", "redirect_uri", galleryCallback, "client_id", c.ClientID, "client_secret", "wrong"),
+			formOf("grant_type", "authorization_code", "code", "x", "redirect_uri", galleryCallback, "client_id", c.ClientID, "client_secret", c.secret),
+			formOf("grant_type", "refresh_token", "refresh_token", "x", "client_id", c.ClientID, "client_secret", c.secret),
+			formOf("grant_type", "client_credentials", "client_id", c.ClientID, "client_secret", c.secret),
+		} {
+			w := g.call("POST", path, form)
+			body, _ := decoded(w).(map[string]any)
+			if want := wants[n]; w.Code != want.status || body["error"] != want.code || want.about != "" && body["error_description"] != want.about {
+				t.Errorf("%q, failure %d: %s, want %v", dialect, n, told(w), want)
+			}
+		}
 	}
 }

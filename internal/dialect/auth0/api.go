@@ -14,6 +14,7 @@ import (
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
+	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/oidc"
 	"guildhall/internal/token"
@@ -38,6 +39,8 @@ type API struct {
 	Issuer func(*http.Request) (oidc.Issuer, error)
 	// Discovery and Keys are the documents at the root of an origin, which all wires share.
 	Discovery, Keys func(edge.Call) (edge.Reply, error)
+	// Standard words a failure of the token endpoint for applications of no dialect.
+	Standard func(*fault.Error, edge.Call) edge.Reply
 	// Preflight and Readable let scripts of registered origins call the token endpoint.
 	Preflight func(edge.Call) (edge.Reply, error)
 	Readable  func(edge.Call, edge.Reply) edge.Reply

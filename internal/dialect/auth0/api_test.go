@@ -47,7 +47,7 @@ func newBench(t testing.TB) *bench {
 		Provider: b.Provider, JWKS: b.Tokens.JWKS, Realm: func(context.Context, string) (id.ID, bool) { return b.Realm.ID, true },
 		Issuers: func(id.ID) []string { return []string{dialecttest.Origin + "/", "http://guildhall.test:8080/"} }, Now: time.Now,
 	}
-	b.api.Issuer, b.api.Discovery, b.api.Keys, b.api.Preflight, b.api.Readable = o.At, o.Discovery, o.Keys, o.Preflight, o.Readable
+	b.api.Issuer, b.api.Discovery, b.api.Keys, b.api.Preflight, b.api.Readable, b.api.Standard = o.At, o.Discovery, o.Keys, o.Preflight, o.Readable, o.Failure
 	b.handler = b.Handler(b.api)
 	b.clientID, b.secret = b.Client(t, scheme, credential.Application{
 		Name: "All", Claims: Scopes(), Audiences: []string{"https://api.example.com"},

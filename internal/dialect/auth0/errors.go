@@ -143,6 +143,9 @@ type envelope struct {
 // the token endpoint, of the Management API for everything else.
 func (a *API) Failure(f *fault.Error, c edge.Call) edge.Reply {
 	if c.Route != nil && c.Route.Operation == tokenOperation {
+		if _, ok := f.Detail.(standard); ok {
+			return a.Standard(f, c)
+		}
 		return a.Readable(c, oauthFailure(f))
 	}
 	w, ok := reasons[f.Reason]

@@ -123,12 +123,13 @@ func (a *API) issueToken(c edge.Call) (edge.Reply, error) {
 	if err := onceEach(form); err != nil {
 		return edge.Reply{}, err
 	}
-	ours, err := a.signsIn(c, form)
+	dialect, ours, err := a.signsIn(c, form)
 	switch {
 	case err != nil:
 		return edge.Reply{}, err
 	case ours:
-		return a.providerTokens(c, form)
+		reply, err := a.providerTokens(c, form)
+		return reply, worded(err, dialect, form.Get("grant_type"))
 	}
 	if err := grantType(form.Get("grant_type")); err != nil {
 		return edge.Reply{}, err
@@ -149,22 +150,47 @@ func (a *API) issueToken(c edge.Call) (edge.Reply, error) {
 	return edge.OK(tokenJSON{signed, scope, int(tokenLife / time.Second), "Bearer"}), nil
 }
 
-// signsIn reports whether a request is of an application that takes part in sign-in:
-// then the provider answers it, and this wire only words the answer.
-func (a *API) signsIn(c edge.Call, form url.Values) (bool, error) {
+// signsIn reports whether a request is of an application that takes part in sign-in,
+// and of which dialect: then the provider answers it, and this wire only words the answer.
+func (a *API) signsIn(c edge.Call, form url.Values) (dialect string, ours bool, err error) {
 	name, _, ok := c.Request.BasicAuth()
 	clientID := formDecoded(name)
 	if !ok {
 		clientID = form.Get("client_id")
 	}
 	if form.Get("client_assertion") != "" || form.Get("grant_type") == credential.GrantJWT {
-		return true, nil
+		ours = true
 	}
 	at, err := a.Issuer(c.Request)
 	if err != nil || clientID == "" {
-		return false, err
+		return "", ours, err
 	}
-	return a.Provider.Takes(c.Context(), at, clientID)
+	dialect, known, err := a.Provider.Takes(c.Context(), at, clientID)
+	return dialect, ours || known, err
+}
+
+// standard marks a failure that RFC 6749 words: the one who asked speaks no dialect of
+// ours, and came to this endpoint because the issuer's document names it.
+type standard struct{}
+
+// grantTexts are what the vendor says of a grant that is not valid.
+var grantTexts = map[string]string{
+	credential.GrantCode: "Invalid authorization code", credential.GrantRefresh: "Unknown or invalid refresh token.",
+}
+
+// worded says a failure of the provider as the application's dialect does.
+func worded(err error, dialect, grant string) error {
+	if err == nil {
+		return nil
+	}
+	f := fault.From(err)
+	switch text := grantTexts[grant]; {
+	case dialect != scheme && f.Detail == nil:
+		return f.With(standard{})
+	case dialect == scheme && text != "" && f.Is(oidc.ErrGrant):
+		return f.Saying("%s", text)
+	}
+	return err
 }
 
 type providerJSON struct {
