@@ -60,7 +60,7 @@ func measure(args []string) error {
 	engines := flags.String("engines", "sqlite,postgres", "`databases` to measure")
 	quick := flags.Bool("quick", false, "fewer and shorter turns: a look, not a result")
 	only := flags.String("only", "", "measure only what matches this `expression`: an operation such as \"list of 50\", identity, deletion, start (several as a|b)")
-	sizes := flags.String("members", "1000,100000", "delete organizations of these `sizes`")
+	sizes := flags.String("members", "1000,100000,1000000", "delete organizations of these `sizes`")
 	binary := flags.String("binary", filepath.Join("bin", "guildhall"), "the stripped `program` to measure")
 	markdown := flags.String("markdown", "", "write the tables into this `document`, between its two marks")
 	profiles := flags.String("profile", "", "measure nothing; write profiles of the operations to this `folder`")
