@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"guildhall/internal/dialect/native"
 	"guildhall/internal/directory"
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
@@ -261,8 +262,8 @@ func TestAPausedPurgeWaits(t *testing.T) {
 
 func TestAReceiptIsVerifiedInWordsAndByteByByte(t *testing.T) {
 	d := newDesk(t)
-	d.acme(t, "Acme")
-	d.erase(t, "acme", "erase")
+	o := d.acme(t, "Acme")
+	deletion := d.erase(t, "acme", "erase")
 	receipt := d.do(t, "ledger", "export")
 	folder := t.TempDir()
 	file, keys := filepath.Join(folder, "receipt.jws"), filepath.Join(folder, "jwks.json")
@@ -276,7 +277,8 @@ func TestAReceiptIsVerifiedInWordsAndByteByByte(t *testing.T) {
 	if offline.status != 0 {
 		t.Fatalf("offline: %+v", offline)
 	}
-	contains(t, offline.out, "VALID.", "users at home in it were erased", "by operator", "No legal hold", "first receipt", "It does not prove")
+	contains(t, offline.out, "VALID.", "users at home in it were erased", "by operator", "No legal hold", "first receipt", "It does not prove",
+		o.ID.String()+" ("+native.Spell(d.Realm.ID, id.Organization, o.ID)+")", "("+deletion+")")
 	contains(t, d.do(t, "verify", file), "VALID.")
 	if s := d.typed(t, receipt, false, "verify", "-"); s.status != 0 {
 		t.Errorf("from standard input: %+v", s)

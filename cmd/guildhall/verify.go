@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
+	"guildhall/internal/dialect/native"
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
 	"guildhall/internal/ledger"
@@ -164,7 +166,7 @@ func explain(out io.Writer, l ledger.Link) error {
 	if l.Kind == id.Realm.String() {
 		fmt.Fprintf(&b, "- The realm %s was deleted with everything in it, and its purge was completed. The realm %s of the same server states it.\n", l.Subject, l.Realm)
 	} else {
-		fmt.Fprintf(&b, "- The %s %s of the realm %s was deleted, and its purge was completed.\n", l.Kind, l.Subject, l.Realm)
+		fmt.Fprintf(&b, "- The %s %s of the realm %s was deleted, and its purge was completed.\n", l.Kind, spelled(l, l.Kind, l.Subject), l.Realm)
 	}
 	switch l.Users {
 	case erasure.Erase:
@@ -180,7 +182,7 @@ func explain(out io.Writer, l ledger.Link) error {
 	if l.GraceUntil != "" {
 		fmt.Fprintf(&b, "- It could be undone until %s.\n", l.GraceUntil)
 	}
-	fmt.Fprintf(&b, "- The purge began at %s and ended at %s (deletion %s).\n", l.StartedAt, l.PurgedAt, l.Deletion)
+	fmt.Fprintf(&b, "- The purge began at %s and ended at %s, as deletion %s.\n", l.StartedAt, l.PurgedAt, spelled(l, id.Deletion.String(), l.Deletion))
 	b.WriteString("- What it did, in rows:\n")
 	for _, n := range l.Counts {
 		fmt.Fprintf(&b, "    %8d  %s %s\n", n.Rows, strings.ReplaceAll(n.Kind, "_", " "), n.Effect)
@@ -201,6 +203,24 @@ It does not prove:
 `, l.Hash)
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// spelled gives a number of a receipt with the id that the API and the command line know it by.
+func spelled(l ledger.Link, kind, number string) string {
+	of, err := strconv.ParseInt(l.Realm, 10, 64)
+	if err != nil {
+		return number
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		return number
+	}
+	for _, k := range []id.Kind{id.Organization, id.User, id.Member, id.Deletion} {
+		if k.String() == kind {
+			return number + " (" + native.Spell(id.ID(of), k, id.ID(n)) + ")"
+		}
+	}
+	return number
 }
 
 func explainHolds(b *strings.Builder, l ledger.Link) {
