@@ -4,8 +4,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -358,9 +360,24 @@ func TestT_G10_AnAssertionIsGoodOnceAndIsTheOnlyProof(t *testing.T) {
 			_ = name
 		}
 		ask("garbage").refused(t, 401, "invalid_client")
+		der, err := x509.MarshalPKIXPublicKey(key.Public())
+		good(t, err)
+		for algorithm, shared := range map[jose.SignatureAlgorithm][]byte{jose.HS256: pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), jose.HS384: set, jose.HS512: der} {
+			s, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: shared}, (&jose.SignerOptions{}).WithHeader("kid", "k"))
+			good(t, err)
+			raw, err := jwt.Signed(s).Claims(claims(t, assertion(nil))).Serialize()
+			good(t, err)
+			ask(raw).refused(t, 401, "invalid_client")
+		}
+		for _, none := range []string{"none", "NONE", ""} {
+			p := strings.Split(assertion(nil), ".")
+			ask(base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"`+none+`","kid":"k"}`))+"."+p[1]+".").refused(t, 401, "invalid_client")
+		}
 		ask(assertion(nil), "client_secret", "x").refused(t, 400, "invalid_request")
 		w.post(t, "/oidc/token", w.machine, "grant_type", "client_credentials", "client_assertion_type",
 			"urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion", "garbage").refused(t, 400, "invalid_request")
+		w.change(t, &c, func(a *credential.Application) { a.OpenID.Keys = strings.Replace(string(set), "ES256", "PS256", 1) })
+		ask(assertion(nil)).refused(t, 401, "invalid_client") // the key is for another algorithm
 	})
 }
 

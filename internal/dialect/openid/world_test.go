@@ -201,7 +201,7 @@ type answer struct {
 	body   string
 }
 
-// do sends a request as the browser.
+// do sends a request as the browser, to a path or to an address at another origin.
 func (b *browser) do(t testing.TB, method, target string, form url.Values) answer {
 	t.Helper()
 	var body io.Reader
@@ -215,7 +215,10 @@ func (b *browser) do(t testing.TB, method, target string, form url.Values) answe
 	if form != nil {
 		body = strings.NewReader(form.Encode())
 	}
-	r := httptest.NewRequest(method, origin+target, body)
+	if strings.HasPrefix(target, "/") {
+		target = origin + target
+	}
+	r := httptest.NewRequest(method, target, body)
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
