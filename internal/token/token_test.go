@@ -22,6 +22,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"guildhall/internal/fault"
 	"guildhall/internal/store"
 	"guildhall/internal/store/storetest"
@@ -327,8 +329,19 @@ func TestEachKeyHasItsAlgorithm(t *testing.T) {
 	if _, err := w.Tokens.Verify(ctx, forged(map[string]any{"alg": "RS256", "kid": kids["token RS256"]}, claims, byRSA)); err != nil {
 		t.Errorf("RS256 by the RS256 key: %v", err)
 	}
-	refused(t, w, "RS256 by the RS256 key under the kid of the other", forged(map[string]any{"alg": "RS256", "kid": kids["token ES256"]}, claims, byRSA))
-	refused(t, w, "ES256 under the kid of the RS256 key", forged(map[string]any{"alg": "ES256", "kid": kids["token RS256"]}, claims, byECDSA(private["token ES256"].(*ecdsa.PrivateKey))))
+	refused(t, w, "RS256 by the RS256 key under the kid of the other", forged(map[string]any{"alg": "RS256", "kid": kids["token ES256"]}, claims, byRSA), token.Signature)
+	refused(t, w, "ES256 under the kid of the RS256 key", forged(map[string]any{"alg": "ES256", "kid": kids["token RS256"]}, claims, byECDSA(private["token ES256"].(*ecdsa.PrivateKey))), token.Signature)
+	// However many algorithms are read that a key could be used with, it is good for one (RFC 8725 section 3.1).
+	token.Read(t, jose.PS256)
+	byPSS := func(input []byte) []byte {
+		sum := sha256.Sum256(input)
+		sig, err := rsa.SignPSS(rand.Reader, private["token RS256"].(*rsa.PrivateKey), crypto.SHA256, sum[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sig
+	}
+	refused(t, w, "PS256 by the RS256 key", forged(map[string]any{"alg": "PS256", "kid": kids["token RS256"]}, claims, byPSS), token.Signature)
 	sign, err := w.Tokens.Signer(ctx, w.Realm.ID, "JWT")
 	if err != nil {
 		t.Fatal(err)
