@@ -202,6 +202,20 @@ func TestT_C21_AStalePreviewRefusesTheDeletion(t *testing.T) {
 		if !errors.Is(err, erasure.ErrChanged) || len(changes) == 0 {
 			t.Fatalf("deletion: %v, %v", err, changes)
 		}
+		now, err := r.Erasure.Preview(ctx, r.System, o.ID, erasure.Erase)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last, recent, _ := strings.Cut(now.Fingerprint, "-")
+		for _, none := range []string{"x", "-", last, last + "-", last + "-!", last + "--1", "-" + recent, "x" + now.Fingerprint, now.Fingerprint + "-", now.Fingerprint + "\x00", erasure.Fingerprint(r.Realm.ID, now.Moment)} {
+			_, err := r.Directory.DeleteOrganization(ctx, r.System, o.ID, erasure.Options{Users: erasure.Erase, Fingerprint: none})
+			if !errors.Is(err, erasure.ErrChanged) || fault.From(err).Detail != nil { // of no moment nothing can be told
+				t.Fatalf("the fingerprint %q: %v", none, err)
+			}
+		}
+		if _, err := r.Directory.DeleteOrganization(ctx, r.System, o.ID, erasure.Options{Users: erasure.Erase, Fingerprint: now.Fingerprint}); err != nil {
+			t.Errorf("the fingerprint of now: %v", err)
+		}
 	})
 }
 
