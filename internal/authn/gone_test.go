@@ -13,8 +13,8 @@ import (
 )
 
 // TestT_C06_AConnectionThatIsGoneLetsNobodyIn ends a connection, or its organization,
-// while somebody is on the way through it: before the answer of the provider, and
-// after it, when all but the last step was done.
+// while somebody is on the way through it: before the answer of the provider, which is
+// not asked then, and after it, when something is left to agree to, or nothing at all.
 func TestT_C06_AConnectionThatIsGoneLetsNobodyIn(t *testing.T) {
 	ends := map[string]func(t *testing.T, w *world, c sso.Connection){
 		"switched off": func(t *testing.T, w *world, c sso.Connection) {
@@ -41,18 +41,31 @@ func TestT_C06_AConnectionThatIsGoneLetsNobodyIn(t *testing.T) {
 			known := w.browse(t, authn.Start{Organization: o.ID})
 			known.did(known.through(p, c, said)).at(authn.ConfirmLink)
 			known.did(w.AgreeLink(ctx, w.Realm.ID, known.handle, true)).finish()
+			w.person(t, directory.User{Email: "new." + mail}, secret, o)
+			agreeing := w.browse(t, authn.Start{Organization: o.ID})
+			agreeing.did(agreeing.through(p, c, map[string]any{"sub": "2", "email": "new." + mail, "email_verified": true})).at(authn.ConfirmLink)
 
 			early, late := w.browse(t, authn.Start{Organization: o.ID}), w.browse(t, authn.Start{Organization: o.ID})
 			to, err := w.Connect(ctx, w.Realm.ID, early.handle, c.ID)
 			must(t, err)
 			late.did(late.through(p, c, said)).at(authn.Done)
-			sessions := w.Count(t, "sessions", "1 = 1")
+			sessions, links := w.Count(t, "sessions", "1 = 1"), w.Count(t, "identities", "subject = '2'")
 			end(t, w, c)
+			asked := p.asked.Load()
 
 			p.says(said, to)
 			u, _ := url.Parse(to)
 			if got, err := w.Returned(ctx, w.Realm.ID, early.handle, sso.Response{State: u.Query().Get("state"), Code: "code"}); err == nil {
 				t.Errorf("%s: an answer on its way leads to %q", name, got.Step)
+			}
+			if p.asked.Load() != asked {
+				t.Errorf("%s: the provider is asked, and given the secret, all the same", name)
+			}
+			if got, err := w.AgreeLink(ctx, w.Realm.ID, agreeing.handle, true); err == nil {
+				t.Errorf("%s: whoever came from it goes on to %q", name, got.Step)
+			}
+			if n := w.Count(t, "identities", "subject = '2'"); n > links {
+				t.Errorf("%s: it becomes a way into an account", name)
 			}
 			if _, err := w.Finish(ctx, w.Realm.ID, late.handle, authn.Device{Cookie: true}); err == nil {
 				t.Errorf("%s: what was all but done is completed", name)

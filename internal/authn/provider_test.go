@@ -27,6 +27,7 @@ type provider struct {
 	*httptest.Server
 	key    *ecdsa.PrivateKey
 	claims map[string]any
+	asked  atomic.Int64 // how often its token endpoint was
 }
 
 func newProvider(t *testing.T) *provider {
@@ -49,6 +50,7 @@ func newProvider(t *testing.T) *provider {
 		reply(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}}})
 	})
 	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
+		p.asked.Add(1)
 		if r.FormValue("code_verifier") == "" {
 			http.Error(w, "no verifier", http.StatusBadRequest)
 			return
