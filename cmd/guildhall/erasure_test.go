@@ -443,6 +443,55 @@ func TestALedgerErasesAgainWhatABackupBroughtBack(t *testing.T) {
 	contains(t, r.do(t, "ledger", "check"), "is whole: 8 receipts")
 }
 
+// TestALedgerEndsAgainTheMembershipsThatABackupBroughtBack has one that lived at the backup, one whose grace ran, and
+// one whose organization ended after it.
+func TestALedgerEndsAgainTheMembershipsThatABackupBroughtBack(t *testing.T) {
+	d := newDesk(t)
+	for _, name := range []string{"Kept", "Pending", "Doomed"} {
+		d.acme(t, name)
+	}
+	left := func(organization string, more ...string) string {
+		return deletionID.FindString(d.do(t, append([]string{"member", "delete", organization, "guest@" + organization + ".example", "--yes"}, more...)...))
+	}
+	late := left("pending")
+	data := d.backup(t)
+
+	for _, organization := range []string{"kept", "doomed"} {
+		d.do(t, "organization", "watch", left(organization, "--grace", "0s"))
+	}
+	d.erase(t, "doomed", "detach")
+	if _, err := server.NewServices(d.DB, d.Master).Erasure.Hasten(t.Context(), d.System, mustParse(t, d, late)); err != nil {
+		t.Fatal(err)
+	}
+	d.do(t, "organization", "watch", late)
+	file := filepath.Join(t.TempDir(), "ledger.jws")
+	write(t, file, d.do(t, "ledger", "export"))
+
+	const guests = "user_id IN (SELECT id FROM users WHERE email LIKE 'guest@%')"
+	r := d.restored(t, data)
+	if n := r.Count(t, "members", guests); n != 3 {
+		t.Fatalf("the backup brings %d memberships back", n)
+	}
+	contains(t, r.do(t, "ledger", "apply", file), "4 receipts read, 4 of them missing", "4 of their subjects were there again")
+	for what, n := range map[string]int{
+		"guests' memberships": r.Count(t, "members", guests), "members of the doomed": r.Count(t, "members", "organization_id NOT IN (SELECT id FROM organizations)"),
+	} {
+		if n != 0 {
+			t.Errorf("%s: %d are left", what, n)
+		}
+	}
+	if n := r.Count(t, "members", "1 = 1"); n != 2 {
+		t.Errorf("%d members, want those of the two organizations that stay", n)
+	}
+	if n := r.Count(t, "users", "email LIKE 'guest@%' OR email LIKE 'ada@%'"); n != 6 {
+		t.Errorf("%d of 6 people are left: an end of a membership ends nobody", n)
+	}
+	// The pending one is the very one of the ledger and has its receipt; the three others have new ones.
+	contains(t, r.do(t, "ledger", "check"), "is whole: 7 receipts")
+	contains(t, r.do(t, "doctor"), "Clean")
+	contains(t, r.do(t, "ledger", "apply", file), "4 receipts read, 0 of them missing", "0 of their subjects")
+}
+
 func TestALedgerThatCannotBeAppliedInFullSaysSo(t *testing.T) {
 	d := newDesk(t)
 	first, second := d.acme(t, "First"), d.acme(t, "Second")
