@@ -71,6 +71,8 @@ const (
 
 	chunkSize = 1 << 20              // a file is ended when it has grown to this
 	mostChunk = chunkSize + mostLine // of a file that is read
+
+	mostDocument = 64 << 10 // of the head and of the manifest, which list at most one entry for each kind
 )
 
 func (l Limits) filled() Limits {

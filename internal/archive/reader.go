@@ -120,7 +120,7 @@ func (r *reader) next(files *tar.Reader) (name string, content []byte, err error
 		return "", nil, err
 	case h.Typeflag != tar.TypeReg || len(h.PAXRecords) > 0:
 		return "", nil, damaged("it holds something other than plain files")
-	case h.Size > mostChunk:
+	case h.Size > mostChunk, (h.Name == headName || h.Name == manifestName) && h.Size > mostDocument:
 		return "", nil, damaged("a file in it is too large")
 	}
 	if int64(cap(r.chunk)) < h.Size {
