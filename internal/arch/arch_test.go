@@ -95,6 +95,9 @@ func TestEveryRuleFindsWhatItForbids(t *testing.T) {
 		{"undocumented", documentation, "internal/fault/a.go", "// Package fault is.\npackage fault\n\nfunc F() {}", "1 of 1"},
 		{"no package comment", packageComments, "internal/fault/a.go", "package fault", "no package comment"},
 
+		{"a migration without a number", migrationNumbers, "internal/store/migrations/users.sql", "", "no number"},
+		{"a migration", migrationNumbers, "internal/store/migrations/00002_users.sql", "", ""},
+
 		{"SQL by Sprintf", builtSQL, "internal/store/a.go", "package store\n\nfunc f(n string) string { return fmt.Sprintf(\"SELECT * FROM %s\", n) }", "built"},
 		{"SQL by +", builtSQL, "internal/store/a.go", "package store\n\nfunc f(n string) string { return \"DELETE FROM users WHERE id = \" + n }", "built"},
 		{"SQL by +=", builtSQL, "internal/store/a.go", "package store\n\nfunc f(n string) {\n\ts := \"\"\n\ts += \" WHERE id = \" + n\n}", "built"},

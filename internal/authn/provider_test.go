@@ -16,6 +16,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"guildhall/internal/access"
 	"guildhall/internal/authn"
 	"guildhall/internal/directory"
 	"guildhall/internal/realm"
@@ -241,5 +242,51 @@ func TestT_D03_D10_AnOrganizationsProviderSpeaksForItsDomainsAlone(t *testing.T)
 		if _, err := w.Connect(ctx, w.Realm.ID, w.browse(t, authn.Start{Organization: b.ID}).handle, c.ID); !errors.Is(err, sso.ErrConnectionNotFound) {
 			t.Errorf("B's people at A's provider: %v", err)
 		}
+	})
+}
+
+// TestT_C24_AClaimOfADomainReachesNoConnection has the administrator of one organization claim the domain of another,
+// whose connection is all that is left of it: its own claim is gone.
+func TestT_C24_AClaimOfADomainReachesNoConnection(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		p, in := newProvider(t), w.Realm.ID
+		a, b := w.Organization(t, directory.Organization{Name: "A"}), w.Organization(t, directory.Organization{Name: "B"})
+		c := w.connect(t, p, sso.Connection{Name: "idp", Organization: a.ID, Settings: sso.Settings{Domains: []string{"a.example"}}})
+		w.person(t, directory.User{Email: "ada@a.example"}, secret, a, b)
+		owned, err := w.Directory.AddDomain(ctx, w.System, directory.Domain{Organization: a.ID, Name: "a.example", Verified: true, Discovery: true})
+		must(t, err)
+		admin := access.Actor{Realm: in, Subject: "key:1", Grants: []access.Grant{{On: b.ID, Permissions: access.All()}}}
+		attack := func(when string) {
+			t.Helper()
+			claim, err := w.Directory.AddDomain(ctx, admin, directory.Domain{Organization: b.ID, Name: "a.example", Discovery: true})
+			if err == nil && claim.Verified {
+				t.Errorf("%s: the claim counts as proven", when)
+			}
+			_, err = w.connections.Update(ctx, admin, c.ID, sso.Change{Apply: func(c *sso.Connection) error { c.Enabled = false; return nil }})
+			if !errors.Is(err, sso.ErrConnectionNotFound) {
+				t.Errorf("%s: a change: %v", when, err)
+			}
+			if err := w.connections.Delete(ctx, admin, c.ID); !errors.Is(err, sso.ErrConnectionNotFound) {
+				t.Errorf("%s: a deletion: %v", when, err)
+			}
+			own, err := w.connections.Create(ctx, admin, sso.Connection{Name: "own", Organization: b.ID, Provider: sso.OpenID, Issuer: p.URL, ClientID: "client",
+				Enabled: true, Settings: sso.Settings{Domains: []string{"a.example"}}}, "hush")
+			must(t, err)
+			for _, offered := range w.browse(t, authn.Start{}).identify("ada@a.example").p.Connections {
+				if offered.ID == own.ID {
+					t.Errorf("%s: people of the domain are sent to whoever claims it", when)
+				}
+			}
+			must(t, w.connections.Delete(ctx, admin, own.ID))
+			if claim.ID != 0 { // nor does what comes of the claim reach further
+				must(t, w.Directory.RemoveDomain(ctx, admin, b.ID, claim.ID, nil))
+			}
+			if got, err := w.connections.Connection(ctx, w.System, c.ID); err != nil || !got.Enabled || got.Organization != a.ID || len(got.Settings.Domains) != 1 {
+				t.Errorf("%s: the connection of A is %+v, %v", when, got, err)
+			}
+		}
+		attack("while A has proven the domain")
+		must(t, w.Directory.RemoveDomain(ctx, w.System, a.ID, owned.ID, nil))
+		attack("once nobody has")
 	})
 }

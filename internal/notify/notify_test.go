@@ -193,20 +193,36 @@ func TestManyWorkersSendEachMessageOnce(t *testing.T) {
 	})
 }
 
-func TestMessagesOfTheDeadAreNeverSent(t *testing.T) {
+// TestT_C23_MessagesOfTheDeadAreNeverSent has messages that wait to be sent, and others that wait for another attempt.
+func TestT_C23_MessagesOfTheDeadAreNeverSent(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *desk) {
-		o := d.Organization(t, directory.Organization{Name: "Acme"})
+		at, left := d.Organization(t, directory.Organization{Name: "At once"}), d.Organization(t, directory.Organization{Name: "After a grace"})
 		u := d.User(t, directory.User{Email: "u@x.example"})
-		must(t, d.Queue(ctx, d.invitation(o)))
-		must(t, d.Queue(ctx, notify.Message{Realm: d.Realm.ID, User: u.ID, Kind: notify.Code, To: "u@x.example", Data: map[string]string{"code": "1"}}))
-		d.Delete(t, o.ID, erasure.Erase)
-		_, err := d.Directory.DeleteUser(ctx, d.System, u.ID, erasure.Options{})
+		queue := func() {
+			must(t, d.Queue(ctx, d.invitation(at)))
+			must(t, d.Queue(ctx, d.invitation(left)))
+			must(t, d.Queue(ctx, notify.Message{Realm: d.Realm.ID, User: u.ID, Kind: notify.Code, To: "u@x.example", Data: map[string]string{"code": "1"}}))
+		}
+		queue()
+		d.post.fail = errors.New("come back later")
+		if n := d.pass(t); n != 3 {
+			t.Fatalf("%d were tried", n)
+		}
+		d.post.fail = nil
+		queue()
+		d.Delete(t, at.ID, erasure.Erase)
+		_, err := d.Directory.DeleteOrganization(ctx, d.System, left.ID, erasure.Options{Users: erasure.Detach, Grace: 30 * 24 * time.Hour})
 		must(t, err)
-		if n := d.pass(t); n != 0 || len(d.post.sent) != 0 {
-			t.Errorf("%d messages of the dead were taken", n)
+		_, err = d.Directory.DeleteUser(ctx, d.System, u.ID, erasure.Options{})
+		must(t, err)
+		for _, wait := range []time.Duration{0, 2 * time.Minute, time.Hour} { // all attempts that were due meanwhile
+			d.Clock.Move(wait)
+			if n := d.pass(t); n != 0 || len(d.post.sent) != 0 {
+				t.Errorf("%d messages of the dead were taken, %d sent", n, len(d.post.sent))
+			}
 		}
 		d.Purge(t, 3)
-		if n := d.Count(t, "messages", "realm_id = $1", int64(d.Realm.ID)); n != 0 {
+		if n := d.Count(t, "messages", "organization_id <> $1", int64(left.ID)); n != 0 {
 			t.Errorf("%d are left after the purge", n)
 		}
 	})

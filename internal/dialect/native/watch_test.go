@@ -86,28 +86,40 @@ func TestEventsTellEachChangeUntilTheEnd(t *testing.T) {
 
 func TestAfterTheLastEventThereIsAReceipt(t *testing.T) {
 	w := newWorld(t)
-	var d deletionSeen
-	d.read(t, send(w.handler, "POST", prefix+w.fill("/organizations/{organization}/deletion"), `{"users":"erase","grace":"0s"}`, "Authorization", w.key).Body.Bytes())
-	lines := w.listen(t, d.ID, w.key)
-	last, remaining := deletion{}, -1
-	for {
-		told, ok := next(t, lines)
-		if !ok {
-			break
-		}
-		if told.Remaining == nil || remaining >= 0 && *told.Remaining > remaining {
-			t.Errorf("remaining went from %d to %v", remaining, told.Remaining)
-		} else {
-			remaining = *told.Remaining
-		}
-		last = told
+	var leaving struct{ ID string }
+	if got := send(w.handler, "POST", prefix+"/realms", `{"name":"Leaving"}`, "Authorization", w.key); json.Unmarshal(got.Body.Bytes(), &leaving) != nil || leaving.ID == "" {
+		t.Fatalf("%d %s", got.Code, got.Body)
 	}
-	if last.State != "purged" || remaining != 0 || len(last.Progress) == 0 || last.StartedAt == nil {
-		t.Errorf("the last event: %+v", last)
-	}
-	got := send(w.handler, "GET", prefix+"/deletions/"+d.ID+"/receipt", "", "Authorization", w.key)
-	if got.Code != http.StatusOK || got.Header().Get("Content-Type") != "application/jose" || strings.Count(got.Body.String(), ".") != 2 {
-		t.Errorf("the receipt: %d %s %s", got.Code, got.Header(), got.Body)
+	for _, c := range []struct{ kind, path, body string }{
+		{"organization", w.fill("/organizations/{organization}/deletion"), `{"users":"erase","grace":"0s"}`},
+		{"realm", "/realms/" + leaving.ID + "/deletion", `{"confirm":"Leaving","grace":"0s"}`},
+	} {
+		var d deletionSeen
+		d.read(t, send(w.handler, "POST", prefix+c.path, c.body, "Authorization", w.key).Body.Bytes())
+		lines := w.listen(t, d.ID, w.key)
+		last, remaining := deletion{}, -1
+		for {
+			told, ok := next(t, lines)
+			if !ok {
+				break
+			}
+			if told.Remaining == nil || remaining >= 0 && *told.Remaining > remaining {
+				t.Errorf("%s: remaining went from %d to %v", c.kind, remaining, told.Remaining)
+			} else {
+				remaining = *told.Remaining
+			}
+			last = told
+		}
+		if last.State != "purged" || last.Kind != c.kind || remaining != 0 || len(last.Progress) == 0 || last.StartedAt == nil {
+			t.Errorf("%s: the last event: %+v", c.kind, last)
+		}
+		if (last.Realm != nil && *last.Realm == leaving.ID) != (c.kind == "realm") {
+			t.Errorf("%s: it tells of the realm %v", c.kind, last.Realm)
+		}
+		got := send(w.handler, "GET", prefix+"/deletions/"+d.ID+"/receipt", "", "Authorization", w.key)
+		if got.Code != http.StatusOK || got.Header().Get("Content-Type") != "application/jose" || strings.Count(got.Body.String(), ".") != 2 {
+			t.Errorf("%s: the receipt: %d %s %s", c.kind, got.Code, got.Header(), got.Body)
+		}
 	}
 }
 
