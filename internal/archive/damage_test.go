@@ -318,8 +318,8 @@ func FuzzDamagedArchives(f *testing.F) {
 	})
 }
 
-// TestAManifestThatIsAllBracketsTakesLittleMemory has a small file become a large list.
-func TestAManifestThatIsAllBracketsTakesLittleMemory(t *testing.T) {
+// TestT_P05_AManifestThatIsAllBracketsTakesLittleMemory has a small file become a large list.
+func TestT_P05_AManifestThatIsAllBracketsTakesLittleMemory(t *testing.T) {
 	head, err := json.Marshal(archive.Head{Format: archive.Format, Schema: 1, Realm: 1, Organization: 7})
 	if err != nil {
 		t.Fatal(err)
