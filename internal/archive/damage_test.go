@@ -267,7 +267,10 @@ func FuzzDamagedArchives(f *testing.F) {
 	e := settle(f, from)
 	file, _ := export(f, from, e.organization.ID, archive.ExportOptions{Credentials: true})
 	whole := &rack{}
-	m, err := archive.Read(bytes.NewReader(file), archive.Limits{}, whole)
+	if _, err := archive.Read(bytes.NewReader(file), archive.Limits{}, whole); err != nil {
+		f.Fatal(err)
+	}
+	m, err := archive.Read(bytes.NewReader(damaged(whole, nil, nil, nil)), archive.Limits{}, &lines{}) // it lists no kinds without lines
 	if err != nil {
 		f.Fatal(err)
 	}
