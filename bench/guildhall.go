@@ -208,7 +208,8 @@ func timeStart(binary string, e engine, token string) (took time.Duration, t *ta
 		return 0, nil, err
 	}
 	began := time.Now()
-	p, err := launch(binary, append([]string{"serve", "--listen", address}, e.address()...)...)
+	flags := append([]string{"serve", "--listen", address, "--master-key-file", filepath.Join(e.data(), "master.key")}, e.address()...)
+	p, err := launch(binary, flags...)
 	if err != nil {
 		return 0, nil, err
 	}
