@@ -201,6 +201,16 @@ func (s *scene) events(t *testing.T, o id.ID) (ids []id.ID) {
 	return ids
 }
 
+// moveInQuiet moves the clock by less than a lease, when nothing has come for a moment:
+// else the clock would take the work away from who is in the midst of it.
+func (s *scene) moveInQuiet(r *receiver, path string) {
+	before := len(r.at(path))
+	time.Sleep(200 * time.Millisecond)
+	if len(r.at(path)) == before {
+		s.Clock.Move(20 * time.Second)
+	}
+}
+
 func TestT_R03_C23_ADeletedOrganizationIsToldOfItsEndAndOfNothingMore(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *scene) {
 		r := newReceiver(t)
@@ -227,7 +237,10 @@ func TestT_R03_C23_ADeletedOrganizationIsToldOfItsEndAndOfNothingMore(t *testing
 		}
 		r.await(t, "/canary", before+1) // the farewell fails at first
 		r.set(nil)
-		until(t, "the farewell is gone", func() bool { s.Clock.Move(time.Hour); return s.Count(t, "webhook_farewells", "1 = 1") == 0 })
+		until(t, "the farewell is gone", func() bool {
+			s.moveInQuiet(r, "/canary")
+			return s.Count(t, "webhook_farewells", "1 = 1") == 0
+		})
 		after := once(r.at("/canary")[before:])
 		if last := after[len(after)-1]; !last.is("organization.deleted") || !strings.Contains(last.body, `"deletion":"del_`) {
 			t.Errorf("the last that A is told: %s", last.body)
@@ -305,7 +318,10 @@ func TestTheLastEventComesAfterWhatWaited(t *testing.T) {
 		stop()
 		r.set(nil)
 		s.work(t, 0)
-		until(t, "the farewells are gone", func() bool { s.Clock.Move(time.Minute); return s.Count(t, "webhook_farewells", "1 = 1") == 0 })
+		until(t, "the farewells are gone", func() bool {
+			s.moveInQuiet(r, "/a")
+			return s.Count(t, "webhook_farewells", "1 = 1") == 0
+		})
 		told := types(once(r.at("/a")))
 		want := []string{"organization.updated", "organization.updated", "organization.deletion.requested", "organization.deleted"}
 		if strings.Join(told, " ") != strings.Join(want, " ") {
