@@ -119,7 +119,7 @@ func (s *Service) ChangePassword(ctx context.Context, in id.ID, from session.Ses
 		return made, "", err
 	}
 	s.tell(in, Notice{Kind: "password_changed", User: u.ID, Home: u.Home, To: u.Email, Name: u.Name, Locale: u.Language,
-		Data: map[string]string{"time": s.Now().UTC().Format("2 January 2006, 15:04 MST"), "address": c.Address}})
+		At: s.Now(), Data: map[string]string{"address": c.Address}})
 	return s.Sessions.Exchange(ctx, in, from, from.Organization)
 }
 

@@ -197,8 +197,7 @@ func (s *Service) Reset(ctx context.Context, in id.ID, secret, plain string) err
 	if _, err := s.Sessions.RevokeOf(ctx, access.System(in), sessionsOf(u.ID)); err != nil {
 		return err
 	}
-	s.tell(in, Notice{Kind: "password_changed", User: u.ID, Home: u.Home, To: u.Email, Name: u.Name, Locale: u.Language,
-		Data: map[string]string{"time": s.Now().UTC().Format("2 January 2006, 15:04 MST")}})
+	s.tell(in, Notice{Kind: "password_changed", User: u.ID, Home: u.Home, To: u.Email, Name: u.Name, Locale: u.Language, At: s.Now()})
 	return nil
 }
 

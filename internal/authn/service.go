@@ -63,6 +63,7 @@ type Notice struct {
 	Locale       string
 	Asked        string // the address of the client that asked for it, or ""
 	Data         map[string]string
+	At           time.Time // when what it tells of happened
 }
 
 // Post brings notices on their way; it must not wait for their arrival.

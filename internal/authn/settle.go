@@ -179,7 +179,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, in id.ID, handle, code string
 	}
 	p, err = s.act(ctx, in, handle, func(_ Tx, f *flow) error {
 		f.prove(Proof{Method: ByTOTP, At: s.Now(), Second: true})
-		s.warn(f, u, "factor_added", "authenticator app")
+		s.warn(f, u, "factor_added", string(credential.TOTP))
 		return nil
 	})
 	return p, codes, err
@@ -218,15 +218,15 @@ func (s *Service) EnrolPasskey(ctx context.Context, in id.ID, handle, name strin
 	}
 	return s.act(ctx, in, handle, func(_ Tx, f *flow) error {
 		f.prove(Proof{Method: ByPasskey, At: s.Now(), Strong: true, Second: true})
-		s.warn(f, u, "factor_added", "passkey")
+		s.warn(f, u, "factor_added", string(credential.Passkey))
 		return nil
 	})
 }
 
 // warn tells somebody what was done to their account.
 func (s *Service) warn(f *flow, u directory.User, kind, factor string) {
-	in, n := f.realm, Notice{Kind: kind, Organization: f.Organization, User: u.ID, Home: u.Home, To: u.Email, Name: u.Name, Locale: u.Language,
-		Data: map[string]string{"factor": factor, "time": s.Now().UTC().Format("2 January 2006, 15:04 MST"), "address": f.Address}}
+	in, n := f.realm, Notice{Kind: kind, Organization: f.Organization, User: u.ID, Home: u.Home, To: u.Email, Name: u.Name, Locale: firstOf(u.Language, f.Locale), At: s.Now(),
+		Data: map[string]string{"factor": factor, "address": f.Address}}
 	f.after = append(f.after, func() { s.tell(in, n) })
 }
 

@@ -16,7 +16,7 @@ type Outbox interface {
 func invitationMessage(v Invitation, link string) notify.Message {
 	return notify.Message{
 		Organization: v.Organization, User: v.User, Home: v.Home, Kind: notify.Invitation, To: v.Email,
-		Data: map[string]string{"link": link, "inviter": v.Inviter, "expires": v.ExpiresAt.UTC().Format("2006-01-02 15:04 MST")},
+		Data: map[string]string{"link": link, "inviter": v.Inviter},
 		// Where it leads was set up with the application, or is the server itself.
 		Elsewhere: true, Until: v.ExpiresAt,
 	}

@@ -22,6 +22,7 @@ var wordFiles embed.FS
 type words struct {
 	Hello, Alternative, Lifetime, Unexpected, WasntYou, Sent, From, When string
 	Kinds                                                                map[Kind]kindWords
+	Factors                                                              map[string]string // what is told of them in a sentence
 }
 
 type kindWords struct {
@@ -96,7 +97,7 @@ func (w words) plain(k kindWords) string {
 		b.WriteString("{% if link %}" + k.Action + ":\n{{ link }}\n\n{% endif %}")
 	}
 	if k.Facts {
-		b.WriteString("{% if time %}" + w.When + "\n{% endif %}{% if device %}" + w.From + "\n{% endif %}\n")
+		b.WriteString("{% if time %}" + w.When + "\n{% endif %}{% if device or address %}" + w.From + "\n{% endif %}\n")
 	}
 	for _, p := range k.Note {
 		p = w.shared(p)
@@ -130,7 +131,7 @@ func (w words) page(k kindWords) string {
 			`<p style="margin:0 0 20px;font-size:13px;line-height:1.5;color:#52606d">` + w.Alternative + `<br><a href="{{ link }}" style="color:#3e4c59;word-break:break-all">{{ link }}</a></p>{% endif %}` + "\n")
 	}
 	if k.Facts {
-		b.WriteString(`<p style="margin:0 0 20px;padding:14px 18px;border-radius:10px;background:#f3f4f6;font-size:14px;line-height:1.7;color:#1f2933">{% if time %}` + w.When + `<br>{% endif %}{% if device %}` + w.From + "{% endif %}</p>\n")
+		b.WriteString(`<p style="margin:0 0 20px;padding:14px 18px;border-radius:10px;background:#f3f4f6;font-size:14px;line-height:1.7;color:#1f2933">{% if time %}` + w.When + `<br>{% endif %}{% if device or address %}` + w.From + "{% endif %}</p>\n")
 	}
 	for _, text := range k.Note {
 		text = w.shared(text)

@@ -17,7 +17,9 @@ import (
 type Kind string
 
 // The kinds. Beside each is what its Data holds; "link" is an address of this
-// server's own, "minutes" how long link or code can be used.
+// server's own, "minutes" how long link or code can be used. "time" and "expires" are
+// At and Until, written in the language of the message, and "factor" is a word such as
+// "passkey" that every language has an expression for.
 const (
 	Invitation      Kind = "invitation"       // link, inviter, expires
 	MagicLink       Kind = "magic_link"       // link, code, minutes
@@ -92,6 +94,7 @@ type Message struct {
 	Name         string // of the recipient, or ""
 	Locale       string // a wish (BCP 47), or ""
 	Data         map[string]string
+	At           time.Time // when it happened, if the message tells of something that did
 	// Elsewhere allows a link that leads to another origin than the realm's own:
 	// one that the realm's own application asked for, never one a person typed.
 	Elsewhere bool

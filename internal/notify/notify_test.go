@@ -257,6 +257,40 @@ func TestEveryKindHasATextInEveryLanguage(t *testing.T) {
 	}
 }
 
+// TestAMessageSpeaksOneLanguage looks for times and factors in messages: they are
+// written like the rest of it, and in English for a language that there are no texts in.
+func TestAMessageSpeaksOneLanguage(t *testing.T) {
+	d := open(t, t.TempDir())
+	o := d.Organization(t, directory.Organization{Name: "Acme"})
+	at := time.Date(2026, 11, 2, 15, 4, 0, 0, time.FixedZone("", 3600))
+	for tag, want := range map[string][]string{
+		"ja":    {"2026年11月2日 14:04 UTC", "パスキー"},
+		"de-CH": {"2. November 2026, 14:04 UTC", "Ein Passkey"},
+		"es":    {"2 de noviembre de 2026, 14:04 UTC", "Una llave de acceso"},
+		"fr-CA": {"2 novembre 2026, 14:04 UTC", "Une clé d’accès"},
+		"en":    {"2 November 2026, 14:04 UTC", "A passkey"},
+		"ar":    {"2 November 2026, 14:04 UTC", "A passkey", `dir="ltr"`},
+		"he":    {"2 November 2026, 14:04 UTC", "A passkey", `dir="ltr"`},
+	} {
+		m := notify.Message{Realm: d.Realm.ID, Kind: notify.FactorAdded, To: "ada@example.com", Locale: tag, At: at, Data: map[string]string{"factor": "passkey", "address": "192.0.2.9"}}
+		must(t, d.Queue(ctx, m))
+		d.pass(t)
+		l := d.post.last(t)
+		for _, s := range append(want, "192.0.2.9") {
+			if !strings.Contains(l.HTML, s) || !strings.Contains(l.Text, s) && !strings.Contains(s, "=") {
+				t.Errorf("%s: %q is not in\n%s\n%s", tag, s, l.Text, l.HTML)
+			}
+		}
+		m = d.invitation(o)
+		m.Locale, m.Until = tag, at.AddDate(9, 0, 0)
+		must(t, d.Queue(ctx, m))
+		d.pass(t)
+		if l, until := d.post.last(t), strings.Replace(want[0], "2026", "2035", 1); !strings.Contains(l.Text, until) {
+			t.Errorf("%s: %q is not in\n%s", tag, until, l.Text)
+		}
+	}
+}
+
 // balanced fails when elements of a page do not end where they should.
 func balanced(t *testing.T, what, page string) {
 	t.Helper()

@@ -16,6 +16,7 @@ import (
 
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
+	"guildhall/internal/locale"
 	"guildhall/internal/query"
 )
 
@@ -90,11 +91,25 @@ func (s *Service) check(m *Message) error {
 			data[k] = tame(v, 200)
 		}
 	}
-	m.Data, m.Name = data, tame(m.Name, 100)
+	m.Data, m.Name = localized(*m, data), tame(m.Name, 100)
 	if link := m.Data["link"]; link != "" && !s.leads(m, link) {
 		return ErrLink
 	}
 	return nil
+}
+
+// localized adds to the data what is written in the language of the message.
+func localized(m Message, data map[string]string) map[string]string {
+	lang, allowed := locale.Match(m.Locale), fields[m.Kind]
+	for name, at := range map[string]time.Time{"time": m.At, "expires": m.Until} {
+		if !at.IsZero() && slices.Contains(allowed, name) {
+			data[name] = locale.Time(lang, at)
+		}
+	}
+	if said, ok := wordsOf()[lang].Factors[data["factor"]]; ok {
+		data["factor"] = said
+	}
+	return data
 }
 
 // leads reports whether a link may stand in a message: web addresses only, and

@@ -280,10 +280,11 @@ func (s *Service) sample(realm id.ID, k Kind, tag, to string) content {
 	if origins := s.Origins(realm); len(origins) > 0 {
 		origin = origins[0]
 	}
+	now, lang := s.Now(), locale.Match(tag)
 	all := map[string]string{
 		"link": origin + "/invitation?ticket=example", "code": "123 456", "minutes": "15", "inviter": "Grace Hopper",
-		"expires": s.Now().Add(7 * 24 * time.Hour).UTC().Format("2006-01-02 15:04 MST"), "time": s.Now().UTC().Format("2006-01-02 15:04 MST"),
-		"address": "198.51.100.7", "device": "Firefox, Linux", "factor": "Passkey",
+		"expires": locale.Time(lang, now.Add(7*24*time.Hour)), "time": locale.Time(lang, now),
+		"address": "198.51.100.7", "device": "Firefox, Linux", "factor": wordsOf()[lang].Factors["passkey"],
 	}
 	m := content{To: to, Name: "Ada Lovelace", Locale: tag, Data: map[string]string{}}
 	for _, f := range fields[k] {

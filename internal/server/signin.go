@@ -67,7 +67,7 @@ func (p notices) Queue(ctx context.Context, realm id.ID, n authn.Notice) error {
 		}
 	}
 	return p.Service.Queue(ctx, notify.Message{
-		Realm: realm, Organization: n.Organization, User: n.User, Home: n.Home, Kind: kind, To: n.To, Name: n.Name, Locale: n.Locale, Data: n.Data,
+		Realm: realm, Organization: n.Organization, User: n.User, Home: n.Home, Kind: kind, To: n.To, Name: n.Name, Locale: n.Locale, Data: n.Data, At: n.At,
 	})
 }
 
