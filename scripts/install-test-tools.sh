@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the tests need and is missing: a C compiler (for Go's race detector), PostgreSQL, Chromium (another one may be named by CHROMIUM), the npm packages.
-# Go and Node.js with npm are taken for granted. Changes nothing when everything is there.
+# Installs what the tests need and is missing: a C compiler (for Go's race detector), PostgreSQL, Chromium (another one may be named by CHROMIUM), Node.js with npm, the npm packages.
+# Go is taken for granted. Changes nothing when everything is there.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,6 +9,7 @@ command -v "${CC:-gcc}" >/dev/null 2>&1 || packages="$packages gcc libc6-dev"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || packages="$packages postgresql"
 
 command -v chromium >/dev/null 2>&1 || [ -n "${CHROMIUM:-}" ] || packages="$packages chromium"
+command -v npm >/dev/null 2>&1 || packages="$packages nodejs npm"
 
 if [ -n "$packages" ]; then
 	if ! command -v apt-get >/dev/null 2>&1; then
@@ -21,8 +22,8 @@ if [ -n "$packages" ]; then
 	$install || { $sudo apt-get update -q && $install; } # a fresh machine has no package lists yet
 fi
 
-if ! command -v npm >/dev/null 2>&1; then
-	echo "npm is missing: install Node.js 20 or newer" >&2
+if ! node -e 'process.exit(+(parseInt(process.versions.node) < 20))'; then
+	echo "Node.js $(node --version) is too old for the tests: install version 20 or newer, as Debian 13 has it" >&2
 	exit 1
 fi
 # npm writes the inner lock file last, so an interrupted installation is done again.

@@ -182,3 +182,29 @@ func TestApplicationsAreRegisteredFromTheCommandLine(t *testing.T) {
 	d.do(t, "application", "delete", found[1])
 	d.refused(t, []string{"application", "show", found[1]}, "does not exist")
 }
+
+func TestIdentityProvidersAreConnectedFromTheCommandLine(t *testing.T) {
+	d := newDesk(t)
+	d.Organization(t, directory.Organization{Name: "Acme", Slug: "acme"})
+	t.Setenv("GUILDHALL_CLIENT_SECRET", "hush")
+	contains(t, d.do(t, "connection"), "There are no connections")
+	contains(t, d.do(t, "connection", "create", "okta", "--provider", "google", "--client-id", "abc"), "Connected con_", "/sign-in/callback")
+	contains(t, d.do(t, "connection", "create", "OKTA", "--organization", "acme", "--provider", "oidc", "--issuer", "https://acme.okta.com", "--client-id", "def", "--domain", "acme.example"), "Connected con_")
+	listed := d.do(t, "connection", "list")
+	contains(t, listed, "https://accounts.google.com", "https://acme.okta.com")
+	if of := d.do(t, "connection", "list", "--organization", "acme"); strings.Count(of, "\n") != 2 || !strings.Contains(of, "OKTA") {
+		t.Errorf("of the organization: %s", of)
+	}
+	d.refused(t, []string{"connection", "show", "okta"}, "several owners", "by its id")
+	d.refused(t, []string{"connection", "show", "nothing"}, "does not exist")
+	d.refused(t, []string{"connection", "create", "github", "--provider", "oauth2", "--issuer", "github", "--client-id", "x"}, "three addresses")
+	named := regexp.MustCompile(`(con_\w+) +OKTA`).FindStringSubmatch(listed)[1]
+	contains(t, d.do(t, "connection", "update", named, "--state", "disabled", "--sign-up", "--display-name", "Acme staff"), "disabled", "Acme staff", "acme.example")
+	shown := d.do(t, "connection", "show", named)
+	contains(t, shown, "disabled", "open", "def")
+	if strings.Contains(shown, "hush") {
+		t.Error("the secret is shown")
+	}
+	contains(t, d.do(t, "connection", "delete", named), `Deleted "OKTA"`)
+	contains(t, d.do(t, "connection", "show", "okta"), "https://accounts.google.com") // one is left of the name
+}

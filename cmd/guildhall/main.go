@@ -40,6 +40,7 @@ type commands struct {
 	Realm        realmCommand        `cmd:"" help:"List realms, name them, say where they are reached, how people sign in and how deletions are by default."`
 	Organization organizationCommand `cmd:"" help:"Delete organizations, undo it, watch it, hold it back; say how people sign in to them."`
 	Application  applicationCommand  `cmd:"" help:"Register applications that sign people in, and change them."`
+	Connection   connectionCommand   `cmd:"" help:"Let people sign in with Google and other identity providers."`
 	Session      sessionCommand      `cmd:"" help:"List who is signed in, and sign them out."`
 	Template     templateCommand     `cmd:"" help:"Write what mail and text messages say, look at it and try it out."`
 	User         userCommand         `cmd:"" help:"Delete users, undo it, hold them back."`

@@ -43,7 +43,12 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	best.ServeHTTP(w, r)
 }
 
+// covers reports whether a path is a mount's. The root is itself and nothing below:
+// what nobody serves is not found.
 func (m mount) covers(path string) bool {
+	if m.prefix == "/" {
+		return path == "/"
+	}
 	rest, ok := strings.CutPrefix(path, m.prefix)
 	return ok && (strings.HasSuffix(m.prefix, "/") || rest == "" || rest[0] == '/')
 }

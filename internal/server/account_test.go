@@ -67,6 +67,18 @@ func TestThePagesNameTheApplicationThatSomebodySignsInTo(t *testing.T) {
 
 // TestTheAccountPageAsksOfPasswordsWhatTheRealmAsks changes a password on the page of
 // a realm that asks for long ones.
+func TestTheRootLeadsToTheAccountAndToNothingElse(t *testing.T) {
+	b := surf(t)
+	if answer, _ := b.do(t, "GET", "/", nil); answer.StatusCode != http.StatusSeeOther || answer.Header.Get("Location") != "/account" {
+		t.Errorf("the root: %d %s", answer.StatusCode, answer.Header.Get("Location"))
+	}
+	for _, path := range []string{"/nothing", "/accounts", "/index.html", "/.env"} {
+		if answer, body := b.do(t, "GET", path, nil); answer.StatusCode != http.StatusNotFound || body != "404 page not found\n" {
+			t.Errorf("%s: %d %s", path, answer.StatusCode, body)
+		}
+	}
+}
+
 func TestTheAccountPageAsksOfPasswordsWhatTheRealmAsks(t *testing.T) {
 	b := surf(t)
 	const old = "correct horse battery staple 9"

@@ -79,7 +79,7 @@ func (b *surfer) letter(t *testing.T, to string, k string) notify.Letter {
 	return notify.Letter{}
 }
 
-var pagePaths = []string{"/sign-in", "/sign-up", "/reset", "/reset?token=x", "/sign-out", "/sign-out?done=1", "/invitation?ticket=x", "/sign-in/link?token=x", "/unlock?token=x", "/sign-in/nothing", "/account/nothing"}
+var pagePaths = []string{"/", "/sign-in", "/sign-up", "/reset", "/reset?token=x", "/sign-out", "/sign-out?done=1", "/invitation?ticket=x", "/sign-in/link?token=x", "/unlock?token=x", "/sign-in/nothing", "/account/nothing"}
 
 var posts = []string{
 	"/sign-in/identify", "/sign-in/password", "/sign-in/code", "/sign-in/send", "/sign-in/method", "/sign-in/passkey", "/sign-in/link", "/sign-in/account", "/sign-in/organization",

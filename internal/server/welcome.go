@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"guildhall/internal/realm"
+	"guildhall/internal/web/inbox"
 )
 
 // welcome is what --dev prints: one request per dialect that can be pasted into
@@ -32,6 +33,11 @@ func welcome(r realm.Realm, d Development, file string) string {
 			fmt.Fprintf(&b, "  %-12s %s\n", row[0], row[1])
 		}
 	}
+	pages := d.HTTPS
+	if pages == "" {
+		pages = d.HTTP
+	}
+	fmt.Fprintf(&b, "\nPeople sign in at %s/sign-in; mail and text messages are caught, to be read at %s%s.\n", pages, pages, inbox.Path)
 	b.WriteString("\nClients that want HTTPS: set SSL_CERT_FILE (Go, curl) or NODE_EXTRA_CA_CERTS (Node) to the CA.\nA first request in each dialect:\n\n")
 	for _, row := range rows {
 		fmt.Fprintf(&b, "  # %s\n  %s\n\n", row[0], row[1])

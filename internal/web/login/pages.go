@@ -58,7 +58,7 @@ type Pages struct {
 
 // Prefixes are the paths that belong to the pages.
 func Prefixes() []string {
-	return []string{"/sign-in", "/sign-up", "/sign-out", "/invitation", "/reset", "/verify", "/account", "/device", "/consent", "/language", UnlockPath, "/assets"}
+	return []string{"/", "/sign-in", "/sign-up", "/sign-out", "/invitation", "/reset", "/verify", "/account", "/device", "/consent", "/language", UnlockPath, "/assets"}
 }
 
 // Handler serves the pages.
@@ -68,6 +68,7 @@ func (p *Pages) Handler() http.Handler {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, h) })
 	}
 	mux.HandleFunc("GET /assets/", assets)
+	on("GET /{$}", func(v *visit) error { return v.redirect("/account") })
 	on("GET /sign-in", (*visit).signIn)
 	for path, h := range map[string]func(*visit) error{
 		"identify": (*visit).identify, "method": (*visit).method, "password": (*visit).password, "code": (*visit).code, "send": (*visit).send,
