@@ -139,8 +139,9 @@ type Queue interface {
 	// will purge it. From the commit on the subject does not exist, its names
 	// are free and its ID is never used again. It fails with ErrProtected when
 	// the subject may not be deleted, with ErrHeld when a hold is on it, on its
-	// home or on who the member is, and with ErrChanged when d.Fingerprint is not of
-	// this moment, and with ErrNoExport when d.Export is not kept to its last byte. What d.Asked leaves to the realm is settled here.
+	// home or on who the member is, with ErrChanged when d.Fingerprint is not of
+	// this moment, and with ErrNoExport when d.Export is not kept to its last byte.
+	// What d.Asked leaves to the realm is settled here.
 	Condemn(ctx context.Context, d *Deletion) error
 }
 

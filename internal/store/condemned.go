@@ -98,7 +98,7 @@ func (tx *Tx) changes(ctx context.Context, subject, after id.ID) ([]erasure.Chan
 
 // Unpurged fails unless the row is still there, deleted or not; see erasure.Tx.
 func (tx *Tx) Unpurged(ctx context.Context, organization, user id.ID) (home id.ID, err error) {
-	text, i := "SELECT id FROM organizations WHERE realm_id = $1 AND id = $2"+tx.suffix(tx.db.engine.lockInTurn), organization // sql: a clause of the engine
+	text, i := "SELECT id FROM organizations WHERE realm_id = $1 AND id = $2"+tx.suffix(tx.db.engine.lockInTurn("$2")), organization // sql: a clause of the engine
 	if user != id.None {
 		text, i = "SELECT home_id FROM users WHERE realm_id = $1 AND id = $2", user
 	}

@@ -30,7 +30,10 @@ type engine struct {
 	// lets whoever shares a row pass those who wait for it alone, for ever if new
 	// ones keep coming: a deletion would wait until nobody writes into the
 	// organization any more. Its advisory locks are granted in the order of asking.
-	holdInTurn, lockInTurn string
+	// They are given the argument with the id, never the column: a table of a few
+	// pages is read from end to end, and the function called for every row of it,
+	// which would lock everybody's.
+	holdInTurn, lockInTurn func(argument string) string
 	clock                  string // asks for the time of the database server; "" where that is this machine's
 	columns                string // lists every table and column of the schema
 	// taken gives the name of the unique index, or the columns, that refused a
@@ -42,7 +45,8 @@ type engine struct {
 
 var sqliteEngine = engine{
 	name: "sqlite", dialect: goose.DialectSQLite3,
-	spell:   strings.NewReplacer("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"),
+	spell:      strings.NewReplacer("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"),
+	holdInTurn: calling(""), lockInTurn: calling(""),
 	columns: "SELECT t.name, c.name FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table'",
 	taken: func(err error) (string, bool) {
 		var e *sqlite.Error
@@ -81,7 +85,7 @@ var postgresEngine = engine{
 	spell: strings.NewReplacer(" TEXT ", ` TEXT COLLATE "C" `, " BLOB", " BYTEA"),
 	hold:  " FOR SHARE", lock: " FOR UPDATE", share: " FOR KEY SHARE",
 	clock:      "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
-	holdInTurn: " AND pg_advisory_xact_lock_shared(id) IS NOT NULL", lockInTurn: " AND pg_advisory_xact_lock(id) IS NOT NULL",
+	holdInTurn: calling("pg_advisory_xact_lock_shared"), lockInTurn: calling("pg_advisory_xact_lock"),
 	columns: "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT) FROM information_schema.columns WHERE table_schema = current_schema()",
 	taken: func(err error) (string, bool) {
 		var e *pgconn.PgError
@@ -94,6 +98,16 @@ var postgresEngine = engine{
 		var e *pgconn.PgError
 		return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01")
 	},
+}
+
+// calling gives a condition that always holds, and calls a function before it does.
+func calling(function string) func(argument string) string {
+	return func(argument string) string {
+		if function == "" {
+			return ""
+		}
+		return " AND " + function + "(" + argument + ") IS NOT NULL" // sql: a function from above
+	}
 }
 
 // openPool opens a pool of connections to PostgreSQL. Statements here are short;

@@ -22,7 +22,7 @@ func (tx *Tx) fence(ctx context.Context) error {
 	}
 	e := tx.db.engine
 	var one int
-	err := scanOne(ctx, tx.q, "SELECT 1 FROM realms WHERE id = $1 AND deleted_at = 0"+e.holdInTurn+e.share, []any{int64(tx.realm)}, &one) // sql: clauses of the engine
+	err := scanOne(ctx, tx.q, "SELECT 1 FROM realms WHERE id = $1 AND deleted_at = 0"+e.holdInTurn("$1")+e.share, []any{int64(tx.realm)}, &one) // sql: clauses of the engine
 	tx.dead = errors.Is(err, errNoRow)
 	return ignore(err, errNoRow)
 }

@@ -40,7 +40,7 @@ func (tx *Tx) condemnRealm(ctx context.Context, d *erasure.Deletion) error {
 	var name string
 	var version int64
 	var protected bool
-	err = scanOne(ctx, tx.q, "SELECT name, version, protected FROM realms WHERE id = $1 AND deleted_at = 0"+e.lockInTurn+e.lock, // sql: clauses of the engine
+	err = scanOne(ctx, tx.q, "SELECT name, version, protected FROM realms WHERE id = $1 AND deleted_at = 0"+e.lockInTurn("$1")+e.lock, // sql: clauses of the engine
 		[]any{int64(d.Subject)}, &name, &version, &protected)
 	switch {
 	case err != nil:
@@ -274,7 +274,7 @@ func (tx *Tx) buryRealm(ctx context.Context, d *erasure.Deletion) error {
 func (tx *Tx) reviveRealm(ctx context.Context, d erasure.Deletion, r erasure.Renames) error {
 	var was string
 	e := tx.db.engine
-	err := scanOne(ctx, tx.q, "SELECT name FROM realms WHERE id = $1 AND deleted_at <> 0"+e.lockInTurn+e.lock, []any{int64(d.Subject)}, &was) // sql: clauses of the engine
+	err := scanOne(ctx, tx.q, "SELECT name FROM realms WHERE id = $1 AND deleted_at <> 0"+e.lockInTurn("$1")+e.lock, []any{int64(d.Subject)}, &was) // sql: clauses of the engine
 	if err != nil {
 		return missing(err, erasure.ErrRealmGone)
 	}

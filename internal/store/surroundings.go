@@ -92,14 +92,18 @@ func (tx *Tx) Stranded(ctx context.Context, organization id.ID, users erasure.Us
 func (tx *Tx) effects(ctx context.Context, organization id.ID, c *erasure.Census) error {
 	of, first := []any{int64(organization)}, []any{int64(organization), int64(erasure.NamedLimit)}
 	var err error
-	for rows, into := range map[string]*erasure.Named[string]{
-		"FROM domains WHERE organization_id = $1 AND verified": &c.Domains, "FROM connections WHERE organization_id = $1": &c.Connections,
+	for _, n := range []struct {
+		into *erasure.Named[string]
+		rows string
+	}{
+		{&c.Domains, "FROM domains WHERE organization_id = $1 AND verified"},
+		{&c.Connections, "FROM connections WHERE organization_id = $1"},
 	} {
 		if err == nil {
-			err = scanOne(ctx, tx.q, "SELECT count(*) "+rows, of, &into.Count) // sql: conditions from above
+			err = scanOne(ctx, tx.q, "SELECT count(*) "+n.rows, of, &n.into.Count) // sql: conditions from above
 		}
 		if err == nil {
-			into.First, err = scanAll(ctx, tx.q, "SELECT name "+rows+" ORDER BY id LIMIT $2", first, func(s *string) []any { return []any{s} }) // sql: conditions from above
+			n.into.First, err = scanAll(ctx, tx.q, "SELECT name "+n.rows+" ORDER BY id LIMIT $2", first, func(s *string) []any { return []any{s} }) // sql: conditions from above
 		}
 	}
 	for _, a := range []struct {

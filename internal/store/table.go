@@ -107,9 +107,10 @@ func (o objects[T]) Lock(ctx context.Context, i id.ID) (T, error) {
 	return o.held(ctx, o.tx.suffix(o.inTurn(o.tx.db.engine.lockInTurn)+o.tx.db.engine.lock), i)
 }
 
-func (o objects[T]) inTurn(s string) string {
+// inTurn is for what one writes with an id alone, which comes after the realm.
+func (o objects[T]) inTurn(clause func(argument string) string) string {
 	if o.t.crowded {
-		return s
+		return clause("$2")
 	}
 	return ""
 }
