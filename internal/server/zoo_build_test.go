@@ -296,6 +296,11 @@ func (z *zoo) signedIn() {
 	here := z.home.Slug
 	jwt := z.tokens(first, z.shop, here, "openid")
 	z.add("access token, self-contained", func(n node) bool { return z.worth(n, z.shop, jwt["access_token"]) })
+	z.add("ID token, as a hint of who signs out", func(n node) bool {
+		w := z.send(n, "GET", "/oidc/logout?id_token_hint="+jwt["id_token"], "")
+		z.answer(w, "/oidc/logout")
+		return w.Code < 400
+	})
 	secret := z.tokens(first, hidden, here, "openid")
 	z.add("access token, opaque", func(n node) bool { return z.worth(n, hidden, secret["access_token"]) })
 	for _, r := range []struct{ name, organization, scope string }{
@@ -363,6 +368,12 @@ func (z *zoo) inFlight() {
 		}
 		return d["device_code"], d["user_code"]
 	}
+	waiting := z.authorize(first, z.shop, "", "organization", here).Get("request")
+	z.addOnce("request of an application that waits for a sign-in", func(n node) bool {
+		cookie, ok := z.fresh(n)
+		w := z.send(n, "GET", "/oauth/resume?request="+url.QueryEscape(waiting), "", "Cookie", cookieOf(cookie))
+		return ok && led(w).Get("code") != ""
+	})
 	approved, user := device("approved")
 	check(z.t, z.Provider.Decide(z.t.Context(), z.realm, user, z.main, true))
 	z.addOnce("device code, approved", func(n node) bool { return z.polled(n, approved) })

@@ -47,12 +47,14 @@ var happenings = map[string]*cast{
 			_, err := z.Directory.AddMember(z.t.Context(), z.by, directory.Member{Organization: z.home.ID, User: z.ada.ID}, nil)
 			check(z.t, err)
 		},
-		"switched off":       func(z *zoo) { z.become(directory.UserInactive) },
-		"locked":             func(z *zoo) { z.become(directory.UserLocked) },
-		"switched on again":  func(z *zoo) { z.become(directory.UserInactive); z.become(directory.UserActive) },
-		"deleted":            func(z *zoo) { z.deleteAda(time.Hour) },
-		"restored":           func(z *zoo) { z.restore(z.deleteAda(time.Hour), false) },
-		"restored with keys": func(z *zoo) { z.restore(z.deleteAda(time.Hour), true) },
+		"removed, and can be restored": func(z *zoo) { z.removeFor(time.Hour) },
+		"membership restored":          func(z *zoo) { z.restore(z.removeFor(time.Hour), false) },
+		"switched off":                 func(z *zoo) { z.become(directory.UserInactive) },
+		"locked":                       func(z *zoo) { z.become(directory.UserLocked) },
+		"switched on again":            func(z *zoo) { z.become(directory.UserInactive); z.become(directory.UserActive) },
+		"deleted":                      func(z *zoo) { z.deleteAda(time.Hour) },
+		"restored":                     func(z *zoo) { z.restore(z.deleteAda(time.Hour), false) },
+		"restored with keys":           func(z *zoo) { z.restore(z.deleteAda(time.Hour), true) },
 		"purged": func(z *zoo) {
 			z.deleteAda(0)
 			z.purged(z.t, z.ada.ID)
@@ -105,6 +107,14 @@ func (z *zoo) restore(deletion id.ID, keys bool) {
 
 func (z *zoo) remove() {
 	check(z.t, z.Directory.RemoveMember(z.t.Context(), z.by, z.home.ID, z.ada.ID, erasure.Options{}))
+}
+
+func (z *zoo) removeFor(grace time.Duration) id.ID {
+	m, err := z.Directory.Member(z.t.Context(), z.by, z.home.ID, query.Is("user_id", z.ada.ID))
+	check(z.t, err)
+	d, err := z.Directory.DeleteMember(z.t.Context(), z.by, z.home.ID, m.ID, erasure.Options{Grace: grace})
+	check(z.t, err)
+	return d.Deletion.ID
 }
 
 func (z *zoo) become(state directory.UserState) {

@@ -256,12 +256,18 @@ func (z *zoo) waysIn() {
 	} {
 		z.add(name, func(n node) bool {
 			connection, subject := c()
-			a := z.begin(n, "organization", z.spelled(z.home))
-			to, _ := a.options(n, "connection", "connection", "con_"+id.For(z.realm, id.Connection).Base62(connection))["url"].(string)
-			_, state, _ := strings.Cut(to, "state=")
+			a, state := z.sentAway(n, connection)
 			return a.do(n, "returned", "", map[string]any{"state": state, "code": subject}).admitted(z.home)
 		})
 	}
+}
+
+// sentAway begins an attempt and goes to an identity provider with it.
+func (z *zoo) sentAway(n node, connection id.ID) (a *attempt, state string) {
+	a = z.begin(n, "organization", z.spelled(z.home))
+	to, _ := a.options(n, "connection", "connection", "con_"+id.For(z.realm, id.Connection).Base62(connection))["url"].(string)
+	_, state, _ = strings.Cut(to, "state=")
+	return a, state
 }
 
 // signed answers a challenge with the passkey.
@@ -296,6 +302,16 @@ func (z *zoo) sent() {
 	text := must(z.begin(first, "organization", z.spelled(z.home), "identifier", z.ada.Phone).do(first, "send", "sms_otp"))
 	short := z.letter("code_text", z.ada.Phone).Data["code"]
 	z.addOnce("code by text message in flight", func(n node) bool { return text.do(n, "code", short).admitted(z.home) })
+	asked := z.begin(first, "organization", z.spelled(z.home))
+	challenge := asked.options(first, "passkey")["options"]
+	must(asked)
+	z.addOnce("challenge of a passkey in flight", func(n node) bool { return asked.do(n, "passkey", "", z.signed(challenge)).finished(n, z.home) })
+	away, state := z.sentAway(first, z.idp.ID)
+	must(away)
+	z.addOnce("round trip to an identity provider in flight", func(n node) bool {
+		back := away.do(n, "returned", "", map[string]any{"state": state, "code": z.name("ada")})
+		return back.do(n, "recovery_code", z.codes[len(z.codes)-2]).finished(n, z.home)
+	})
 	half := must(z.into(first, z.home).do(first, "password", zooPassword))
 	z.addOnce("sign-in that is half done", func(n node) bool {
 		return half.do(n, "recovery_code", z.codes[len(z.codes)-1]).finished(n, z.home)
