@@ -218,9 +218,15 @@ func (s *Service) become(ctx context.Context, tx Tx, f *flow, u directory.User) 
 		return err
 	}
 	if !u.EmailVerified {
-		if err := s.strip(ctx, tx, f, u); err != nil {
+		if err := strip(ctx, tx, u.ID); err != nil {
 			return err
 		}
+		in := f.realm
+		f.after = append(f.after, func() {
+			if _, err := s.Sessions.RevokeOf(context.WithoutCancel(ctx), access.System(in), sessionsOf(u.ID)); err != nil && s.Failed != nil {
+				s.Failed(err)
+			}
+		})
 	}
 	u.EmailVerified, u.State = true, directory.UserActive
 	if err := dir.Users().Update(ctx, &u); err != nil {
@@ -232,24 +238,15 @@ func (s *Service) become(ctx context.Context, tx Tx, f *flow, u directory.User) 
 
 // strip takes from an account whatever could have been put there by somebody who
 // never had its address.
-func (s *Service) strip(ctx context.Context, tx Tx, f *flow, u directory.User) error {
-	if _, err := tx.Factors().DeleteWhere(ctx, query.Is("user_id", u.ID), query.Where("kind", query.Ne, string(credential.MachineKey))); err != nil {
+func strip(ctx context.Context, tx Tx, user id.ID) error {
+	if _, err := tx.Factors().DeleteWhere(ctx, query.Is("user_id", user), query.Where("kind", query.Ne, string(credential.MachineKey))); err != nil {
 		return err
 	}
-	if _, err := tx.Identities().DeleteWhere(ctx, query.Is("user_id", u.ID)); err != nil {
+	if _, err := tx.Identities().DeleteWhere(ctx, query.Is("user_id", user)); err != nil {
 		return err
 	}
-	if _, err := tx.Keys().DeleteWhere(ctx, query.Is("user_id", u.ID)); err != nil {
-		return err
-	}
-	in, user := f.realm, u.ID
-	f.after = append(f.after, func() {
-		by := access.System(in)
-		if _, err := s.Sessions.RevokeOf(context.WithoutCancel(ctx), by, sessionsOf(user)); err != nil && s.Failed != nil {
-			s.Failed(err)
-		}
-	})
-	return nil
+	_, err := tx.Keys().DeleteWhere(ctx, query.Is("user_id", user))
+	return err
 }
 
 // proven goes through what policies ask of somebody who is known.

@@ -3,6 +3,7 @@ package authn
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"guildhall/internal/directory"
 	"guildhall/internal/event"
@@ -43,6 +44,9 @@ func (s *Service) settleClaim(ctx context.Context, tx Tx, f *flow, p *Progress) 
 	}
 	if err := s.linkedElsewhere(ctx, tx, u, c); err != nil {
 		return false, err
+	}
+	if f.User != id.None && f.Mailbox != directory.Fold(u.Email) && !s.ownProof(ctx, tx, f) {
+		return false, ErrLinked
 	}
 	if !f.Claim.Agreed {
 		p.Step = ConfirmLink
@@ -135,6 +139,23 @@ func (s *Service) linkedElsewhere(ctx context.Context, tx Tx, u directory.User, 
 		return ErrLinked
 	}
 	return err
+}
+
+// ownProof reports whether the person has proven the account, and not merely come
+// through an organization's identity provider: whoever runs that speaks for people in
+// the organization, and gives himself no other way into an account that is not its own.
+// What the claim in hand says is no proof of the account that it is to be linked to.
+func (s *Service) ownProof(ctx context.Context, tx Tx, f *flow) bool {
+	return slices.ContainsFunc(f.Proofs, func(p Proof) bool {
+		switch {
+		case p.Method == ByTOTP || p.Method == ByRecovery || p.Second, f.Claim != nil && p.Connection == f.Claim.Connection:
+			return false
+		case p.Method == BySSO:
+			c, err := tx.Connections().Get(ctx, p.Connection)
+			return err == nil && c.Organization == f.Home
+		}
+		return true
+	})
 }
 
 // link makes the provider's account a way into the account of the flow.

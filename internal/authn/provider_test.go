@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,7 +20,9 @@ import (
 	"guildhall/internal/access"
 	"guildhall/internal/authn"
 	"guildhall/internal/directory"
+	"guildhall/internal/id"
 	"guildhall/internal/realm"
+	"guildhall/internal/session"
 	"guildhall/internal/sso"
 )
 
@@ -227,20 +230,73 @@ func TestT_D03_D10_AnOrganizationsProviderSpeaksForItsDomainsAlone(t *testing.T)
 		if got.User != owned.ID || got.Organization != a.ID || got.Factors[0].Method != "sso" {
 			t.Errorf("%+v", got)
 		}
-		// Whoever points the connection elsewhere becomes none of those who came through it.
+		// A connection is never pointed elsewhere, so that who came through it stays who it was.
 		evil := newProvider(t)
-		for _, mail := range []string{"ada@a.example", "new@a.example"} {
-			_, err = w.connections.Update(ctx, w.System, c.ID, sso.Change{Apply: func(c *sso.Connection) error { c.Issuer = evil.URL; return nil }})
-			must(t, err)
-			f = w.browse(t, authn.Start{Organization: a.ID})
-			if p, err := f.through(evil, c, map[string]any{"email": mail, "email_verified": true}); err == nil && (p.Step == authn.Done || p.Person != nil) {
-				t.Errorf("the same subject of another issuer, as %s: %+v", mail, p)
-			}
+		pointed, err := w.connections.Update(ctx, w.System, c.ID, sso.Change{Apply: func(c *sso.Connection) error { c.Issuer, c.Provider = evil.URL, sso.OAuth; return nil }})
+		if err == nil && (pointed.Issuer != c.Issuer || pointed.Provider != c.Provider) {
+			t.Errorf("the connection is of %s now", pointed.Issuer)
 		}
+		for _, claims := range []map[string]any{ // another subject with the address of one who is linked
+			{"sub": "2", "email": "ada@a.example", "email_verified": true}, {"sub": "2", "email": "ADA@a.example", "email_verified": true},
+		} {
+			f = w.browse(t, authn.Start{Organization: a.ID})
+			f.refused(authn.ErrLinked)(f.through(p, c, claims))
+		}
+		// A domain that was merely claimed is none that the provider speaks for.
+		_, err = w.Directory.AddDomain(ctx, w.System, directory.Domain{Organization: a.ID, Name: "elsewhere.example"})
+		must(t, err)
+		f = w.browse(t, authn.Start{Organization: a.ID})
+		f.did(f.through(p, c, map[string]any{"sub": "3", "email": "admin@elsewhere.example", "email_verified": true})).at(authn.Prove)
 		// What A's provider said opens A alone.
 		w.browse(t, authn.Start{Organization: b.ID, Session: &got}).at(authn.Prove)
 		if _, err := w.Connect(ctx, w.Realm.ID, w.browse(t, authn.Start{Organization: b.ID}).handle, c.ID); !errors.Is(err, sso.ErrConnectionNotFound) {
 			t.Errorf("B's people at A's provider: %v", err)
+		}
+	})
+}
+
+// TestT_D03_WhoRunsAProviderMakesNoOtherWayIntoAccountsOfOthers comes through A's provider as a guest of A, whose account
+// is the realm's, and tries to make more of it.
+func TestT_D03_WhoRunsAProviderMakesNoOtherWayIntoAccountsOfOthers(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		p, social := newProvider(t), newProvider(t)
+		a := w.Organization(t, directory.Organization{Name: "A", Settings: directory.Settings{MFARequired: true}})
+		c := w.connect(t, p, sso.Connection{Name: "own", Organization: a.ID})
+		_, err := w.Directory.AddDomain(ctx, w.System, directory.Domain{Organization: a.ID, Name: "a.example", Verified: true})
+		must(t, err)
+		guest := w.person(t, directory.User{Email: "guest@a.example"}, secret, a)
+		local := w.person(t, directory.User{Email: "local@a.example", Home: a.ID}, secret)
+		come := func(sub, mail string) *browser {
+			f := w.browse(t, authn.Start{Organization: a.ID})
+			w.Providers = &sso.Client{HTTP: p.Client(), Now: w.Clock.Now}
+			f.did(f.through(p, c, map[string]any{"sub": sub, "email": mail, "email_verified": true})).at(authn.ConfirmLink)
+			return f.did(w.AgreeLink(ctx, w.Realm.ID, f.handle, true)).at(authn.Enrol)
+		}
+		if f := come("1", "guest@a.example"); !slices.Equal(f.p.Methods, []authn.Method{authn.ByTOTP}) {
+			t.Errorf("a guest is offered %v to be set up", f.p.Methods)
+		}
+		if f := come("2", "local@a.example"); !slices.Contains(f.p.Methods, authn.ByPasskey) {
+			t.Errorf("whose account is A's is offered %v", f.p.Methods)
+		}
+		d := w.connect(t, social, sso.Connection{Name: "social"})
+		for _, who := range []struct {
+			user   id.ID
+			claims map[string]any
+			linked bool
+		}{
+			{guest.ID, map[string]any{"sub": "9", "email": "whoever@runs.example", "email_verified": true}, false},
+			{guest.ID, map[string]any{"sub": "8", "email": "guest@a.example", "email_verified": true}, true}, // who has the mailbox
+			{local.ID, map[string]any{"sub": "7", "email": "whoever@runs.example", "email_verified": true}, true},
+		} {
+			in, _, err := w.sessions.Start(ctx, w.Realm.ID, session.New{
+				Organization: a.ID, User: who.user, Factors: []session.Factor{{Method: "sso", At: w.Clock.Now(), Connection: c.ID}},
+			})
+			must(t, err)
+			f := w.browse(t, authn.Start{Session: &in})
+			got, err := f.through(social, d, who.claims)
+			if linking := err == nil && got.Step == authn.ConfirmLink; linking != who.linked || !linking && !errors.Is(err, authn.ErrLinked) {
+				t.Errorf("%v: linking %v, %v (%s)", who.claims["email"], linking, err, got.Step)
+			}
 		}
 	})
 }

@@ -186,6 +186,11 @@ func (s *Service) Reset(ctx context.Context, in id.ID, secret, plain string) err
 		if u, err = s.redeem(ctx, tx, ResetChallenge, secret); err != nil {
 			return err
 		}
+		if !u.EmailVerified { // now it is; whoever made the account may be somebody else
+			if err := strip(ctx, tx, u.ID); err != nil {
+				return err
+			}
+		}
 		if err := s.verified(ctx, tx, &u); err != nil {
 			return err
 		}

@@ -443,6 +443,19 @@ func TestT_D02_WhoProvesAnAddressTakesTheAccountOver(t *testing.T) {
 		if err != nil || !got.EmailVerified {
 			t.Errorf("%+v, %v", got, err)
 		}
+		// So it is for whoever proves the address by having forgotten the password.
+		u = w.person(t, directory.User{Email: "second@example.com"}, secret)
+		_, err = w.Directory.UpdateUser(ctx, w.System, u.ID, func(u *directory.User) error { u.EmailVerified = false; return nil })
+		must(t, err)
+		w.app(t, u)
+		_, key, err = w.Credentials.CreateKey(ctx, w.System, credential.Key{User: u.ID, Scheme: "t", Name: "k"}, "")
+		must(t, err)
+		must(t, w.RequestReset(ctx, w.Realm.ID, authn.Forgotten{Identifier: "second@example.com"}))
+		must(t, w.Reset(ctx, w.Realm.ID, token(w.last(t, "password_reset", "second@example.com")), "another horse battery"))
+		w.browse(t, authn.Start{}).identify("second@example.com").password("another horse battery").at(authn.Done)
+		if _, err := w.Credentials.Key(ctx, key, "t"); !errors.Is(err, credential.ErrCredential) {
+			t.Errorf("the key of whoever prepared the account: %v", err)
+		}
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"guildhall/internal/authn"
 	"guildhall/internal/directory"
+	"guildhall/internal/id"
 	"guildhall/internal/session"
 )
 
@@ -174,6 +175,32 @@ func TestT_B08_AnOldProofIsNotMadeFresh(t *testing.T) {
 		check(t, err)
 		if may(moved) > 0 {
 			t.Error("a session is fresher in another organization")
+		}
+		// An organization's own provider proves nothing that is changed for everywhere: who
+		// runs it would be the guest everywhere. Where the account is its own, it does.
+		now := time.Now()
+		byProvider := []session.Factor{{Method: "sso", At: now, Connection: z.connect.ID}, {Method: "totp", At: now}}
+		local, err := z.Directory.CreateUser(t.Context(), z.by, directory.NewUser{User: directory.User{Kind: directory.Human, Home: z.home.ID, Email: z.name("local") + "@zoo.example", EmailVerified: true}})
+		check(t, err)
+		for _, who := range []struct {
+			user    id.ID
+			factors []session.Factor
+			allowed int
+		}{
+			{z.ada.ID, byProvider, 0}, {z.ada.ID, append(byProvider, session.Factor{Method: "password", At: now.Add(-16 * time.Minute)}), 0},
+			{z.ada.ID, append(byProvider, session.Factor{Method: "password", At: now}), len(careful)}, {local.ID, byProvider, len(careful)},
+		} {
+			_, secret, err := z.Sessions.Start(t.Context(), z.realm, session.New{Organization: z.home.ID, User: who.user, Factors: who.factors})
+			check(t, err)
+			if n := may(secret); n != who.allowed {
+				t.Errorf("%v of a guest (%v) allows %d things", who.factors, who.user == z.ada.ID, n)
+			}
+		}
+		_, guest, err := z.Sessions.Start(t.Context(), z.realm, session.New{Organization: z.home.ID, User: z.ada.ID, Origin: zooOrigin, Factors: byProvider})
+		check(t, err)
+		w := z.send(n, "POST", "/account/password", "new-password=seven+red+parrots", "Cookie", cookieOf(guest), "Content-Type", formType, "Origin", zooOrigin)
+		if to := w.Header().Get("Location"); !strings.Contains(to, "fresh=1") || strings.Contains(to, "organization=") {
+			t.Errorf("a guest whom a provider let in changes the password: %d %s", w.Code, to)
 		}
 		// By a magic link alone nobody gets around the second factor.
 		half := z.into(n, z.home).do(n, "send", "magic_link")

@@ -4,6 +4,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"guildhall/internal/access"
@@ -48,6 +49,19 @@ type Session struct {
 // AuthTime is when the person last proved anything (OpenID Connect Core 1.0
 // section 2, auth_time).
 func (s Session) AuthTime() time.Time { return latest(s.Factors) }
+
+// ProvenAt is when the person last proved the account itself, or the zero Time. An
+// organization's identity provider speaks for people in that organization: unless the
+// account is the organization's own, whoever runs it has proven nothing that lets him
+// change other ways into it, nor has a second factor that was set up on that way.
+func (s Session) ProvenAt() (at time.Time) {
+	if s.Home != id.None && s.Home == s.Organization {
+		return s.AuthTime()
+	}
+	return latest(slices.DeleteFunc(slices.Clone(s.Factors), func(f Factor) bool {
+		return f.Method == "sso" || f.Method == "totp" || f.Method == "recovery_code"
+	}))
+}
 
 func latest(factors []Factor) (at time.Time) {
 	for _, f := range factors {

@@ -196,7 +196,7 @@ func mine[In, Out any](a *API, fresh bool, f func(edge.Call, session.Session, In
 		if err != nil {
 			return out, err
 		}
-		if fresh && a.Now().Sub(s.AuthTime()) > lately {
+		if fresh && a.Now().Sub(s.ProvenAt()) > lately {
 			return out, errStepUp
 		}
 		return f(c, s, in)

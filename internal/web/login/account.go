@@ -38,10 +38,11 @@ func (p *Pages) accountRoutes(on func(string, func(*visit) error)) {
 		})
 	}
 	// What changes how somebody signs in asks for a proof that is fresh: a session that
-	// was left open, or stolen, is not enough for it.
+	// was left open, or stolen, is not enough for it, nor is one that an organization's
+	// identity provider vouched for.
 	fresh := func(pattern string, h func(*visit, session.Session) error) {
 		own(pattern, func(v *visit, in session.Session) error {
-			if v.Now().Sub(in.AuthTime()) > freshFor {
+			if v.Now().Sub(in.ProvenAt()) > freshFor {
 				return v.again(in)
 			}
 			return h(v, in)
@@ -78,7 +79,7 @@ func (v *visit) again(in session.Session) error {
 		back = v.r.URL.Path
 	}
 	q := url.Values{"return": {back}, "login_hint": {firstOf(u.Email, u.Username)}, "fresh": {"1"}}
-	if in.Organization != id.None {
+	if in.Organization != id.None && !in.ProvenAt().IsZero() { // its provider is not enough
 		q.Set("organization", id.For(v.realm, id.Organization).Base62(in.Organization))
 	}
 	return v.redirect("/sign-in?" + q.Encode())
