@@ -10,6 +10,7 @@ import (
 	"guildhall/internal/authn"
 	"guildhall/internal/directory"
 	"guildhall/internal/fault"
+	"guildhall/internal/id"
 	"guildhall/internal/realm"
 )
 
@@ -156,6 +157,14 @@ func TestT_D07_NobodyJoinsByADomainThatWasNotProven(t *testing.T) {
 		w.browse(t, authn.Start{Organization: o.ID}).identify("new@a.example").send(authn.ByEmail)
 		if n := len(w.mail()); n > 0 {
 			t.Errorf("%d mails to somebody who cannot come in", n)
+		}
+		w.person(t, directory.User{Email: "known@a.example"}, secret)
+		for _, wanted := range []id.ID{o.ID, id.None} {
+			b := w.browse(t, authn.Start{Organization: wanted}).identify("known@a.example").send(authn.ByEmail)
+			got, err := b.code(w.last(t, "code", "known@a.example").Data["code"])
+			if wanted != id.None && !errors.Is(err, authn.ErrNobody) || err == nil && (got.Step != authn.Done || got.Organization != nil) {
+				t.Errorf("somebody with an account is let into %v: %v at %s", wanted, err, got.Step)
+			}
 		}
 		_, err = w.Directory.UpdateDomain(ctx, w.System, o.ID, d.ID, func(d *directory.Domain) error { d.Verified = true; return nil })
 		must(t, err)

@@ -218,6 +218,40 @@ func TestT_B08_AnOldProofIsNotMadeFresh(t *testing.T) {
 	})
 }
 
+// TestT_L09_CookiesAreTheHostsOwn looks at every cookie that somebody gets on the way in
+// and at home: none is readable by scripts, sent along by other sites, or set by another host.
+func TestT_L09_CookiesAreTheHostsOwn(t *testing.T) {
+	z := newPark(t, "sqlite").zoo(t, false)
+	jar := map[string]string{}
+	visit := func(method, path string, form url.Values) {
+		t.Helper()
+		held := []string{}
+		for name, value := range jar {
+			held = append(held, name+"="+value)
+		}
+		w := z.send(z.nodes[0], method, path, form.Encode(), "Cookie", strings.Join(held, "; "), "Content-Type", formType, "Origin", zooOrigin)
+		for _, c := range w.Result().Cookies() {
+			if c.Domain != "" || c.Path != "/" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || !strings.HasPrefix(c.Name, "__Host-") {
+				t.Errorf("%s sets %s", path, c)
+			}
+			jar[c.Name] = c.Value
+		}
+	}
+	visit("GET", "/sign-in", nil)
+	visit("POST", "/sign-in/identify", url.Values{"identifier": {z.ada.Email}})
+	visit("POST", "/sign-in/password", url.Values{"password": {zooPassword}})
+	visit("POST", "/sign-in/organization", url.Values{"organization": {id.For(z.realm, id.Organization).Base62(z.home.ID)}})
+	visit("POST", "/sign-in/method", url.Values{"method": {"recovery_code"}})
+	visit("POST", "/sign-in/code", url.Values{"method": {"recovery_code"}, "code": {z.codes[0]}})
+	visit("GET", "/account/passkeys/new", nil)
+	visit("POST", "/language", url.Values{"lang": {"de"}})
+	for _, name := range []string{"flow", "session", "ceremony", "language"} {
+		if _, set := jar["__Host-guildhall-"+name]; !set {
+			t.Errorf("there is no %s", name)
+		}
+	}
+}
+
 // TestT_H06_WhoeverIsSignedInAlreadyIsAskedForTheSecondFactorToo comes to an application
 // with a session that is not enough for the organization, and keeps a refresh token while
 // the organization's rules become stricter.
