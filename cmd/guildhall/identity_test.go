@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"guildhall/internal/directory"
+	"guildhall/internal/query"
 	"guildhall/internal/server"
 	"guildhall/internal/session"
 )
@@ -207,4 +208,40 @@ func TestIdentityProvidersAreConnectedFromTheCommandLine(t *testing.T) {
 	}
 	contains(t, d.do(t, "connection", "delete", named), `Deleted "OKTA"`)
 	contains(t, d.do(t, "connection", "show", "okta"), "https://accounts.google.com") // one is left of the name
+}
+
+func TestPeopleAreInvitedFromTheCommandLine(t *testing.T) {
+	d := newDesk(t)
+	acme := d.Organization(t, directory.Organization{Name: "Acme", Slug: "acme"})
+	if _, err := d.Directory.CreateRole(t.Context(), d.System, directory.Role{Key: "Admin"}); err != nil {
+		t.Fatal(err)
+	}
+	create := func(more ...string) []string {
+		return append([]string{"invitation", "create", "acme", "ada@acme.example"}, more...)
+	}
+	d.refused(t, create(), "no origin", "realm set")
+	d.do(t, "realm", "set", "--origin", "https://id.example.com")
+	d.refused(t, create("--role", "king"), `no role "king"`)
+	d.refused(t, create("--life=-1h"), "invites nobody")
+	contains(t, d.do(t, "invitation", "list", "acme"), "Nobody is invited.")
+	made := d.do(t, create("--role", "admin", "--inviter", "Grace")...)
+	link := regexp.MustCompile(`https://id\.example\.com/invitation\?ticket=(\S+)`).FindStringSubmatch(made)
+	if link == nil {
+		t.Fatalf("no link: %s", made)
+	}
+	page, err := d.Directory.Invitations(t.Context(), d.System, acme.ID, query.Query{Limit: 9})
+	if err != nil || len(page.Items) != 1 || len(page.Items[0].Roles) != 1 || page.Items[0].TicketHash != directory.TicketHash(link[1]) {
+		t.Fatalf("%+v %v", page, err)
+	}
+	mailed := d.do(t, "invitation", "create", "acme", "bob@acme.example", "--mail")
+	if strings.Contains(mailed, "ticket=") {
+		t.Errorf("a link that is mailed is shown to somebody else: %s", mailed)
+	}
+	listed := d.do(t, "invitation", "list", "acme")
+	contains(t, listed, "ada@acme.example", "Grace", "bob@acme.example", "open")
+	named := regexp.MustCompile(`(inv_\w+) +bob`).FindStringSubmatch(listed)[1]
+	contains(t, d.do(t, "invitation", "revoke", "acme", named), "Revoked 1")
+	contains(t, d.do(t, "invitation", "revoke", "acme", "ADA@acme.example"), "Revoked 1")
+	d.refused(t, []string{"invitation", "revoke", "acme", "ada@acme.example"}, "nobody with the address")
+	contains(t, d.do(t, "invitation", "list", "acme"), "Nobody is invited.")
 }

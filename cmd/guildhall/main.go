@@ -39,6 +39,7 @@ type commands struct {
 	Unlock       unlockCommand       `cmd:"" help:"Lift the lock of an account that too many have guessed at."`
 	Realm        realmCommand        `cmd:"" help:"List realms, name them, say where they are reached, how people sign in and how deletions are by default."`
 	Organization organizationCommand `cmd:"" help:"Delete organizations, undo it, watch it, hold it back; say how people sign in to them."`
+	Invitation   invitationCommand   `cmd:"" help:"Invite people into organizations, and take it back."`
 	Application  applicationCommand  `cmd:"" help:"Register applications that sign people in, and change them."`
 	Connection   connectionCommand   `cmd:"" help:"Let people sign in with Google and other identity providers."`
 	Session      sessionCommand      `cmd:"" help:"List who is signed in, and sign them out."`

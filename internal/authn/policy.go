@@ -32,6 +32,8 @@ func methodOf(c sso.Connection) Method {
 // organization's own identity provider is the organization's to allow.
 func (f *flow) allows(m Method, o *directory.Organization) bool {
 	switch {
+	case slices.Contains(f.rules.Without, string(m)):
+		return false
 	case m == ByPasskey && f.Origin != "" && !credential.TakesPasskeys(f.Origin):
 		return false
 	case o != nil && o.Settings.Methods == directory.AllowSome && !slices.Contains(o.Settings.AllowedMethods, string(m)),
@@ -58,7 +60,7 @@ func (f *flow) firsts(o *directory.Organization) (list []Method) {
 			list = append(list, m)
 		}
 	}
-	if f.Invitation != id.None && address && !slices.Contains(list, ByEmail) && !slices.Contains(list, ByLink) {
+	if f.Invitation != id.None && address && !slices.Contains(f.rules.Without, string(ByEmail)) && !slices.Contains(list, ByEmail) && !slices.Contains(list, ByLink) {
 		list = append(list, ByEmail) // whoever is new has nothing else yet
 	}
 	return list
@@ -134,8 +136,11 @@ func (f *flow) restricted(o *directory.Organization) bool {
 // seconded reports whether a method is good as a second factor. Recovery codes
 // stand in for whatever was lost.
 func (f *flow) seconded(m Method, o *directory.Organization) bool {
-	if m == ByRecovery {
+	switch {
+	case m == ByRecovery:
 		return true
+	case slices.Contains(f.rules.Without, string(m)):
+		return false
 	}
 	if len(f.rules.MFAMethods) > 0 && !slices.Contains(f.rules.MFAMethods, string(m)) {
 		return false

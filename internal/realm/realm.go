@@ -31,6 +31,16 @@ type Realm struct {
 	Protected     bool // against deletion
 }
 
+// InvitationLink leads to the page of this server on which an invitation is accepted:
+// at the origin that was configured first, wherever it was asked for. Without an
+// origin there is nowhere to lead to, and the answer is nil.
+func (r Realm) InvitationLink() func(ticket string) string {
+	if len(r.Origins) == 0 {
+		return nil
+	}
+	return func(ticket string) string { return r.Origins[0] + "/invitation?ticket=" + url.QueryEscape(ticket) }
+}
+
 // Spelled gives the origins of issuers as they were configured.
 func Spelled(issuers []string) (origins []string) {
 	for _, o := range issuers {

@@ -25,6 +25,10 @@ type SignIn struct {
 	MFAMethods   []string `json:"mfa_methods,omitempty"`   // second factors that count; all when none is named
 	EmailDomains []string `json:"email_domains,omitempty"` // addresses that may sign up; all when none is named
 	InviteOnly   bool     `json:"invite_only,omitempty"`   // nobody becomes a member without an invitation, whatever an organization allows
+
+	// Without lists methods that cannot be carried out, whatever is allowed: the server
+	// that asks has nobody who carries mail, or text messages. It is not kept.
+	Without []string `json:"-"`
 }
 
 // Welcomes reports whether somebody with an address in a domain may sign up.

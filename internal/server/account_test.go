@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"guildhall/internal/access"
 	"guildhall/internal/credential"
+	"guildhall/internal/dialect/native"
 	"guildhall/internal/directory"
 	"guildhall/internal/id"
 	"guildhall/internal/realm"
@@ -194,5 +196,52 @@ func TestTheAccountPageNamesFactorsAndEndsDevices(t *testing.T) {
 	_, page = b.do(t, "GET", "/account", nil)
 	if !strings.Contains(page, "The blue phone") || strings.Contains(page, "Safari, iPhone") {
 		t.Errorf("the name is not kept, or the device is signed in: %s", page)
+	}
+}
+
+// TestAServerWithoutMailOffersNothingThatNeedsIt looks at one in production to which
+// nobody has named a mail server.
+func TestAServerWithoutMailOffersNothingThatNeedsIt(t *testing.T) {
+	s, _ := started(t, Config{Data: t.TempDir()})
+	b := &surfer{newBrowser(), s, address(s)}
+	by := access.System(s.home.ID)
+	_, err := s.Realms.Update(t.Context(), s.home.ID, func(r *realm.Realm) error {
+		r.SignIn.SignUp = true
+		return nil
+	})
+	check(t, err)
+	_, body := b.do(t, "GET", "/sign-in", nil)
+	if strings.Contains(body, "/sign-up") {
+		t.Error("people are asked to sign up, which takes a mail")
+	}
+	b.do(t, "POST", "/sign-in/identify", url.Values{"identifier": {"ada@x.example"}})
+	for _, path := range []string{"/sign-in", "/sign-in?method=other"} {
+		_, body := b.do(t, "GET", path, nil)
+		if !strings.Contains(body, `action="/sign-in/password"`) && !strings.Contains(body, `value="password"`) {
+			t.Errorf("%s offers no password:\n%s", path, body)
+		}
+		for _, not := range []string{"email_otp", "magic_link", `href="/reset"`} {
+			if strings.Contains(body, not) {
+				t.Errorf("%s offers %s", path, not)
+			}
+		}
+	}
+	o, err := s.Directory.CreateOrganization(t.Context(), by, directory.Organization{Name: "Acme"})
+	check(t, err)
+	_, secret, err := s.Credentials.CreateKey(t.Context(), by, credential.Key{Scheme: native.Scheme, Name: "k", Claims: []string{string(access.InvitationWrite)}, Grants: []access.Grant{{Permissions: []access.Permission{access.InvitationWrite}}}}, native.KeyPrefix)
+	check(t, err)
+	path := "/guildhall/v1/organizations/" + native.Spell(s.home.ID, id.Organization, o.ID) + "/invitations"
+	for body, status := range map[string]int{`{"email":"ada@x.example","send_mail":true}`: 412, `{"email":"ada@x.example"}`: 201} {
+		r, err := http.NewRequest(http.MethodPost, b.base+path, strings.NewReader(body))
+		check(t, err)
+		r.Header.Set("Authorization", "Bearer "+secret)
+		r.Header.Set("Content-Type", "application/json")
+		answer, err := b.Do(r)
+		check(t, err)
+		told, _ := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if answer.StatusCode != status || status != 201 && !strings.Contains(string(told), "channel_not_configured") {
+			t.Errorf("%s: %d %s", body, answer.StatusCode, told)
+		}
 	}
 }

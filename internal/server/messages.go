@@ -74,9 +74,11 @@ func (s *Server) openMessages(ctx context.Context) error {
 		default:
 		}
 	}
-	if carriers[notify.Mail] != nil {
-		s.Directory.Outbox = s.Notify
+	if carriers[notify.Mail] == nil {
+		s.Log.Warn("nobody carries mail: no codes, links, invitations, new passwords or sign-ups by mail; see --smtp")
+		return nil
 	}
+	s.Directory.Outbox = s.Notify
 	return nil
 }
 

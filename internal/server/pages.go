@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"guildhall/internal/authn"
 	"guildhall/internal/edge"
 	"guildhall/internal/id"
 	"guildhall/internal/web/inbox"
@@ -28,6 +29,7 @@ func (s *Server) mountPages(mount func(prefixes []string, h http.Handler)) {
 
 // signUpRules tells what pages have to know of a realm's settings for signing in.
 func (s *Server) signUpRules(ctx context.Context, realm id.ID) (signUp, password bool, err error) {
-	rules, err := s.Realms.SignIn(ctx, realm)
-	return rules.SignUp, len(rules.Methods) == 0 || slices.Contains(rules.Methods, "password"), err
+	rules, err := s.SignIn.Realms.SignIn(ctx, realm)
+	signUp = rules.SignUp && !slices.Contains(rules.Without, string(authn.ByEmail)) // the address is to be proven
+	return signUp, len(rules.Methods) == 0 || slices.Contains(rules.Methods, "password"), err
 }

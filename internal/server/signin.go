@@ -13,6 +13,7 @@ import (
 	"guildhall/internal/id"
 	"guildhall/internal/notify"
 	"guildhall/internal/outbound"
+	"guildhall/internal/realm"
 	"guildhall/internal/sso"
 )
 
@@ -22,9 +23,30 @@ func (s *Server) openSignIn() {
 	at := gate{s.Guard, s.Dev}
 	s.SignIn.Post = notices{s.Notify, at}
 	s.SignIn.Guard = at
+	s.SignIn.Realms = deliverable{s.Realms, s.Notify.Carriers}
 	s.SignIn.Providers = &sso.Client{HTTP: way.Client(outbound.Limits{}), Now: time.Now}
 	s.SignIn.Failed = func(err error) { s.Log.Error("sign-in: work that nobody waits for", "error", err) }
 	s.Connections.Check = func(url string) error { _, err := way.CheckURL(url); return err }
+}
+
+// deliverable takes from the rules of realms what this server has nobody to carry
+// for: a code that never arrives is no way to sign in.
+type deliverable struct {
+	*realm.Service
+	carriers map[notify.Channel]notify.Carrier
+}
+
+// SignIn gives the rules of a realm as this server can keep them.
+func (d deliverable) SignIn(ctx context.Context, in id.ID) (realm.SignIn, error) {
+	rules, err := d.Service.SignIn(ctx, in)
+	if d.carriers[notify.Mail] == nil {
+		rules.Without = append(rules.Without, string(authn.ByEmail), string(authn.ByLink))
+		rules.NoReset = true
+	}
+	if d.carriers[notify.Text] == nil {
+		rules.Without = append(rules.Without, string(authn.BySMS))
+	}
+	return rules, err
 }
 
 // openBreaches gives new passwords the lists that they are held against.

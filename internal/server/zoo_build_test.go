@@ -96,6 +96,7 @@ func (p *park) settle(t *testing.T) {
 	t.Helper()
 	for _, n := range p.nodes {
 		n.s.SignIn.Post, n.s.SignIn.Providers = p.mail, elsewhere{}
+		n.s.SignIn.Realms = n.s.Realms // of all that mail can bring, since there is a box for it
 		n.s.Connections.Check = func(string) error { return nil }
 	}
 	_, err := p.Realms.Update(t.Context(), p.realm, func(r *realm.Realm) error {

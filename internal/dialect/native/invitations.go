@@ -2,7 +2,6 @@ package native
 
 import (
 	"net/http"
-	"net/url"
 	"time"
 
 	"guildhall/internal/access"
@@ -10,6 +9,7 @@ import (
 	"guildhall/internal/edge"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
+	"guildhall/internal/notify"
 	"guildhall/internal/query"
 )
 
@@ -119,25 +119,19 @@ func (a *API) invite(c edge.Call, in newInvitation) (createdInvitation, error) {
 		return createdInvitation{}, err
 	}
 	if in.SendMail {
-		if v.Link, err = a.invitationLink(c); err != nil {
+		if a.Directory.Outbox == nil {
+			return createdInvitation{}, notify.ErrNoChannel.On("send_mail")
+		}
+		r, err := a.Realms.Store.Realm(c.Context(), c.Actor.Realm)
+		if err != nil {
 			return createdInvitation{}, err
+		}
+		if v.Link = r.InvitationLink(); v.Link == nil {
+			return createdInvitation{}, fault.Invalidf("send_mail", "the realm has no origin for a link to lead to")
 		}
 	}
 	v, err = a.Directory.Invite(c.Context(), c.Actor, v)
 	return createdInvitation{Invitation: showInvitation(c, v), Ticket: &v.Ticket}, err
-}
-
-// invitationLink leads to the page of this server on which invitations are accepted:
-// at the origin that was configured first, wherever the request came from.
-func (a *API) invitationLink(c edge.Call) (func(ticket string) string, error) {
-	r, err := a.Realms.Store.Realm(c.Context(), c.Actor.Realm)
-	if err != nil {
-		return nil, err
-	}
-	if len(r.Origins) == 0 {
-		return nil, fault.Invalidf("send_mail", "the realm has no origin for a link to lead to")
-	}
-	return func(ticket string) string { return r.Origins[0] + "/invitation?ticket=" + url.QueryEscape(ticket) }, nil
 }
 
 // future reads an end of life, which must not have come already.
