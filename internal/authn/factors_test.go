@@ -12,6 +12,7 @@ import (
 	"guildhall/internal/authn"
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
+	"guildhall/internal/session"
 	"guildhall/internal/store"
 )
 
@@ -74,6 +75,16 @@ func TestT_H07_WhatIsAskedForFollowsFromWhatSomebodyHasAndWhatTheRulesAre(t *tes
 			b := w.browse(t, authn.Start{Organization: o.ID}).identify(u.Email).password(secret)
 			if got := b.p.Methods; b.p.Step != c.step || c.with != nil && !slices.Equal(got, c.with) {
 				t.Errorf("rule %q with %v: %s %v, want %s %v", c.rule, c.has, b.p.Step, got, c.step, c.with)
+			}
+			if c.rule != "key alone" {
+				continue
+			}
+			signedIn, _, err := w.sessions.Start(ctx, w.Realm.ID, session.New{User: u.ID, Factors: []session.Factor{ // what is good elsewhere
+				{Method: "password", At: w.Clock.Now()}, {Method: "totp", At: w.Clock.Now()},
+			}})
+			must(t, err)
+			if step := w.browse(t, authn.Start{Organization: o.ID, Session: &signedIn}).p.Step; step != c.step {
+				t.Errorf("rule %q with %v, with a code of an app: %s", c.rule, c.has, step)
 			}
 		}
 	})

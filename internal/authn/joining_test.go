@@ -12,6 +12,7 @@ import (
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/realm"
+	"guildhall/internal/session"
 )
 
 func (w *world) invite(t *testing.T, o directory.Organization, to string) directory.Invitation {
@@ -96,10 +97,17 @@ func TestT_E01_E02_E03_E04_AnInvitationIsForOneAddressOnceInItsTime(t *testing.T
 		refused("revoked", revoked.Ticket)
 		midway.refused(authn.ErrInvitation)(w.Join(ctx, in, midway.handle))
 		late := w.invite(t, o, "late@example.com")
-		w.Clock.Move(directory.DefaultInvitationLife - time.Minute)
+		w.Clock.Move(directory.DefaultInvitationLife - time.Second)
 		w.browse(t, authn.Start{Invitation: late.Ticket})
-		w.Clock.Move(time.Minute + time.Second)
+		w.Clock.Move(time.Second)
 		refused("too late", late.Ticket)
+		// Whoever is signed in with another address is not who was invited.
+		stranger := w.person(t, directory.User{Email: "stranger@example.com"}, secret)
+		signedIn, _, err := w.sessions.Start(ctx, in, session.New{User: stranger.ID, Factors: []session.Factor{{Method: "password", At: w.Clock.Now()}}})
+		must(t, err)
+		if _, got, err := w.Begin(ctx, in, authn.Start{Invitation: w.invite(t, o, "invited@example.com").Ticket, Session: &signedIn}); !errors.Is(err, authn.ErrInvitation) {
+			t.Errorf("somebody else is at %q with an invitation: %v", got.Step, err)
+		}
 	})
 }
 

@@ -32,6 +32,7 @@ type provider struct {
 	key    *ecdsa.PrivateKey
 	claims map[string]any
 	asked  atomic.Int64 // how often its token endpoint was
+	names  atomic.Bool  // it says that its answers name it (RFC 9207)
 }
 
 func newProvider(t *testing.T) *provider {
@@ -48,6 +49,7 @@ func newProvider(t *testing.T) *provider {
 		reply(w, map[string]any{
 			"issuer": p.URL, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/keys",
 			"id_token_signing_alg_values_supported": []string{"ES256"}, "response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
+			"authorization_response_iss_parameter_supported": p.names.Load(),
 		})
 	})
 	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
@@ -173,6 +175,19 @@ func TestT_H01_H02_H03_H05_AnAnswerIsForOneRequest(t *testing.T) {
 		mixed.Issuer = "https://evil.example"
 		a.refused(authn.ErrProvider)(w.Returned(ctx, in, a.handle, mixed))
 		a.refused(authn.ErrProvider)(w.Returned(ctx, in, a.handle, answer)) // it was used up
+		strict := newProvider(t)
+		strict.names.Store(true)
+		d := w.connect(t, strict, sso.Connection{Name: "strict"})
+		for _, issuer := range []string{"", p.URL, strict.URL} {
+			f := w.browse(t, authn.Start{})
+			to, err := w.Connect(ctx, in, f.handle, d.ID)
+			must(t, err)
+			strict.says(map[string]any{"email": "s@example.com", "email_verified": true}, to)
+			u, _ := url.Parse(to)
+			if got, err := w.Returned(ctx, in, f.handle, sso.Response{State: u.Query().Get("state"), Code: "code", Issuer: issuer}); (err == nil) != (issuer == strict.URL) {
+				t.Errorf("an answer of %q from a provider that names itself: %s %v", issuer, got.Step, err)
+			}
+		}
 		to, err = w.Connect(ctx, in, a.handle, c.ID)
 		must(t, err)
 		_, err = w.connections.Update(ctx, w.System, c.ID, sso.Change{Apply: func(c *sso.Connection) error { c.Enabled = false; return nil }})

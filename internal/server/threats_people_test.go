@@ -250,6 +250,42 @@ func TestT_L09_CookiesAreTheHostsOwn(t *testing.T) {
 			t.Errorf("there is no %s", name)
 		}
 	}
+	name := session.CookieName(zooOrigin)
+	for _, two := range []string{name + "=x; " + cookieOf(jar[name]), cookieOf(jar[name]) + "; " + name + "=x"} { // one was set by somebody else
+		if z.send(z.nodes[0], "GET", "/account", "", "Cookie", two).Code == http.StatusOK {
+			t.Errorf("of two cookies one counts")
+		}
+	}
+}
+
+// TestT_J07_CodesOfDevicesAreNotGuessedAt types codes until it is refused, each from
+// another network.
+func TestT_J07_CodesOfDevicesAreNotGuessedAt(t *testing.T) {
+	inParks(t, func(t *testing.T, p *park) {
+		z := p.zoo(t, false)
+		right, ok := z.form(z.nodes[0], "/oidc/device", append(z.proof(z.shop), "scope", "openid")...)
+		if !ok {
+			t.Fatalf("no code: %v", right)
+		}
+		typed := func(path, code string) int {
+			form := url.Values{"user_code": {code}, "answer": {"yes"}}.Encode()
+			return z.send(z.nodes[0], "POST", path, form, "Cookie", cookieOf(z.cookie), "Content-Type", formType, "Origin", zooOrigin).Code
+		}
+		guesses := 0
+		for ; guesses < 200 && typed("/device", "BCDF-GHJK") != http.StatusTooManyRequests; guesses++ {
+		}
+		if guesses == 200 || guesses < 3 {
+			t.Fatalf("%d guesses were looked at", guesses)
+		}
+		for _, path := range []string{"/device", "/device/decide"} {
+			if got := typed(path, right["user_code"]); got != http.StatusTooManyRequests {
+				t.Errorf("%s takes the right one afterwards: %d", path, got)
+			}
+		}
+		if z.polled(z.nodes[0], right["device_code"]) {
+			t.Error("the device is let in")
+		}
+	})
 }
 
 // TestT_H06_WhoeverIsSignedInAlreadyIsAskedForTheSecondFactorToo comes to an application
