@@ -53,121 +53,119 @@ async function redeem(client, { verifier }, code) {
   return JSON.parse(Buffer.from(tokens.id_token.split('.')[1], 'base64url'));
 }
 
-for (const [width, height] of [[390, 844], [1280, 800]]) {
-  suite(`applications, ${width} pixels wide`, () => {
-    test('somebody signs in for an application, is asked what it may, denies and allows', async () => {
-      const b = await open({ width, height, name: 'consent' });
-      const { page } = b;
-      try {
-        const person = await invited();
-        const client = await application({ third_party: true });
-        await signUp(person, b);
-        await b.go('/sign-out');
-        await b.press('button[value=yes]');
+suite('applications', () => {
+  test('somebody signs in for an application, is asked what it may, denies and allows', async () => {
+    const b = await open({ name: 'consent' });
+    const { page } = b;
+    try {
+      const person = await invited();
+      const client = await application({ third_party: true });
+      await signUp(person, b);
+      await b.go('/sign-out');
+      await b.press('button[value=yes]');
 
-        const denied = authorize(client, { organization: person.organization.id, login_hint: person.to });
-        await b.go(denied.path);
-        await page.fill('#password', password);
-        await b.submit();
-        await page.getByText('Acme Reports').waitFor();
-        await b.look('consent');
-        const shown = await page.innerText('#content');
-        for (const what of ['Acme Reports', person.to, person.name, 'See your name', 'See your email address']) assert.ok(shown.includes(what), `${what} is not on the page: ${shown}`);
-        await b.press('button[value=no]');
-        await page.waitForURL('**/callback?**');
-        assert.equal(new URL(page.url()).searchParams.get('error'), 'access_denied');
-        assert.equal(new URL(page.url()).searchParams.get('state'), 'state-1');
+      const denied = authorize(client, { organization: person.organization.id, login_hint: person.to });
+      await b.go(denied.path);
+      await page.fill('#password', password);
+      await b.submit();
+      await page.getByText('Acme Reports').waitFor();
+      await b.look('consent');
+      const shown = await page.innerText('#content');
+      for (const what of ['Acme Reports', person.to, person.name, 'See your name', 'See your email address']) assert.ok(shown.includes(what), `${what} is not on the page: ${shown}`);
+      await b.press('button[value=no]');
+      await page.waitForURL('**/callback?**');
+      assert.equal(new URL(page.url()).searchParams.get('error'), 'access_denied');
+      assert.equal(new URL(page.url()).searchParams.get('state'), 'state-1');
 
-        const allowed = authorize(client, { organization: person.organization.id });
-        await b.go(allowed.path);
-        await page.getByText('Acme Reports').waitFor();
-        await b.press('button[value=yes]');
-        await page.waitForURL('**/home?**');
-        const came = new URL(page.url()).searchParams;
-        const said = await redeem(client, allowed, came.get('code'));
-        assert.equal(said.email, person.to);
-        assert.deepEqual(b.violations, []);
+      const allowed = authorize(client, { organization: person.organization.id });
+      await b.go(allowed.path);
+      await page.getByText('Acme Reports').waitFor();
+      await b.press('button[value=yes]');
+      await page.waitForURL('**/home?**');
+      const came = new URL(page.url()).searchParams;
+      const said = await redeem(client, allowed, came.get('code'));
+      assert.equal(said.email, person.to);
+      assert.deepEqual(b.violations, []);
 
-        await b.go(authorize(client, { organization: person.organization.id }).path); // is remembered
-        await page.waitForURL('**/home?**');
-        await b.go(authorize(client, { prompt: 'none', scope: 'openid phone' }).path);
-        await page.waitForURL('**/callback?**');
-        assert.match(new URL(page.url()).searchParams.get('error'), /consent_required|interaction_required/);
-      } finally {
-        await b.close();
-      }
-    });
-
-    test('somebody connects a device, or does not', async () => {
-      const b = await open({ width, height, name: 'device' });
-      const { page } = b;
-      try {
-        const person = await invited();
-        const known = await (await fetch(`${server.https}/.well-known/openid-configuration`)).json();
-        const client = await application({ kind: 'native', redirect_uris: [], grant_types: ['urn:ietf:params:oauth:grant-type:device_code'] });
-        const begin = async () => (await fetch(known.device_authorization_endpoint, { method: 'POST', body: new URLSearchParams({ client_id: client.client_id, scope: 'openid email' }) })).json();
-        const poll = async (d) => (await fetch(known.token_endpoint, { method: 'POST', body: new URLSearchParams({ grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: d.device_code, client_id: client.client_id }) })).json();
-        await signUp(person, b);
-
-        const first = await begin();
-        const complete = new URL(first.verification_uri_complete);
-        await b.go(complete.pathname + complete.search);
-        assert.equal(await page.inputValue('#user_code'), first.user_code);
-        assert.equal((await poll(first)).error, 'authorization_pending');
-        await page.fill('#user_code', 'BBBB-BBBB');
-        await b.submit();
-        await page.getByRole('alert').waitFor();
-        await b.look('device-wrong');
-        await page.fill('#user_code', ` ${first.user_code.toLowerCase().replace('-', ' ')} `);
-        await b.submit();
-        await b.look('device-confirm');
-        const shown = await page.innerText('#content');
-        for (const what of ['Acme Reports', first.user_code.slice(0, 4), person.to]) assert.ok(shown.includes(what), `${what} is not on the page: ${shown}`);
-        await b.press('button[value=yes]');
-        await b.look('device-done');
-        assert.ok((await poll(first)).access_token);
-
-        const second = await begin();
-        await b.go(`/device?user_code=${second.user_code}`);
-        await b.submit();
-        await b.press('button[value=no]');
-        await b.look('device-denied');
-        assert.equal((await poll(second)).error, 'access_denied');
-        await b.go(`/device?user_code=${second.user_code}`); // is over
-        await b.submit();
-        await page.getByRole('alert').waitFor();
-      } finally {
-        await b.close();
-      }
-    });
-
-    test('somebody of two organizations chooses one, and goes to the other without signing in again', async () => {
-      const b = await open({ width, height, name: 'selection' });
-      const { page } = b;
-      try {
-        const person = await invited();
-        const client = await application();
-        await signUp(person, b);
-        const second = await api('POST', '/organizations', { name: unique('second') });
-        const { items } = await api('GET', `/organizations/${person.organization.id}/members`);
-        await api('POST', `/organizations/${second.id}/members`, { user: items[0].user?.id ?? items[0].user });
-        const asked = authorize(client, { organization: second.id });
-        await b.go(asked.path);
-        await page.waitForURL('**/home?**');
-        assert.equal((await redeem(client, asked, new URL(page.url()).searchParams.get('code'))).email, person.to);
-        await b.go(authorize(client, { prompt: 'select_account' }).path);
-        await b.look('select');
-        assert.deepEqual(b.violations, []);
-      } finally {
-        await b.close();
-      }
-    });
+      await b.go(authorize(client, { organization: person.organization.id }).path); // is remembered
+      await page.waitForURL('**/home?**');
+      await b.go(authorize(client, { prompt: 'none', scope: 'openid phone' }).path);
+      await page.waitForURL('**/callback?**');
+      assert.match(new URL(page.url()).searchParams.get('error'), /consent_required|interaction_required/);
+    } finally {
+      await b.close();
+    }
   });
-}
+
+  test('somebody connects a device, or does not', async () => {
+    const b = await open({ name: 'device' });
+    const { page } = b;
+    try {
+      const person = await invited();
+      const known = await (await fetch(`${server.https}/.well-known/openid-configuration`)).json();
+      const client = await application({ kind: 'native', redirect_uris: [], grant_types: ['urn:ietf:params:oauth:grant-type:device_code'] });
+      const begin = async () => (await fetch(known.device_authorization_endpoint, { method: 'POST', body: new URLSearchParams({ client_id: client.client_id, scope: 'openid email' }) })).json();
+      const poll = async (d) => (await fetch(known.token_endpoint, { method: 'POST', body: new URLSearchParams({ grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: d.device_code, client_id: client.client_id }) })).json();
+      await signUp(person, b);
+
+      const first = await begin();
+      const complete = new URL(first.verification_uri_complete);
+      await b.go(complete.pathname + complete.search);
+      assert.equal(await page.inputValue('#user_code'), first.user_code);
+      assert.equal((await poll(first)).error, 'authorization_pending');
+      await page.fill('#user_code', 'BBBB-BBBB');
+      await b.submit();
+      await page.getByRole('alert').waitFor();
+      await b.look('device-wrong');
+      await page.fill('#user_code', ` ${first.user_code.toLowerCase().replace('-', ' ')} `);
+      await b.submit();
+      await b.look('device-confirm');
+      const shown = await page.innerText('#content');
+      for (const what of ['Acme Reports', first.user_code.slice(0, 4), person.to]) assert.ok(shown.includes(what), `${what} is not on the page: ${shown}`);
+      await b.press('button[value=yes]');
+      await b.look('device-done');
+      assert.ok((await poll(first)).access_token);
+
+      const second = await begin();
+      await b.go(`/device?user_code=${second.user_code}`);
+      await b.submit();
+      await b.press('button[value=no]');
+      await b.look('device-denied');
+      assert.equal((await poll(second)).error, 'access_denied');
+      await b.go(`/device?user_code=${second.user_code}`); // is over
+      await b.submit();
+      await page.getByRole('alert').waitFor();
+    } finally {
+      await b.close();
+    }
+  });
+
+  test('somebody of two organizations chooses one, and goes to the other without signing in again', async () => {
+    const b = await open({ name: 'selection' });
+    const { page } = b;
+    try {
+      const person = await invited();
+      const client = await application();
+      await signUp(person, b);
+      const second = await api('POST', '/organizations', { name: unique('second') });
+      const { items } = await api('GET', `/organizations/${person.organization.id}/members`);
+      await api('POST', `/organizations/${second.id}/members`, { user: items[0].user?.id ?? items[0].user });
+      const asked = authorize(client, { organization: second.id });
+      await b.go(asked.path);
+      await page.waitForURL('**/home?**');
+      assert.equal((await redeem(client, asked, new URL(page.url()).searchParams.get('code'))).email, person.to);
+      await b.go(authorize(client, { prompt: 'select_account' }).path);
+      await b.look('select');
+      assert.deepEqual(b.violations, []);
+    } finally {
+      await b.close();
+    }
+  });
+});
 
 suite('accounts elsewhere', () => {
   test('somebody links an account at an identity provider, signs in with it, and disconnects it', async () => {
-    const b = await open({ width: 390, height: 844, name: 'provider' });
+    const b = await open({ name: 'provider' });
     const { page } = b;
     let connection;
     try {

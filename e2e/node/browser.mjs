@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { chromium } from 'playwright-core';
 import { server, unique } from './guildhall.mjs';
 
@@ -22,21 +23,31 @@ export const network = () => {
   return `198.${18 + (process.pid & 1)}.${(process.pid >> 1) & 255}.${networks & 255}`;
 };
 
+/** How wide the screens are that every page is looked at on: a phone and a desk. */
+const screens = [{ width: 390, height: 844 }, { width: 1280, height: 800 }];
+
+let running; // one browser for a whole suite: people differ by what a context of it keeps
+
+after(async () => (await running)?.close());
+
 /** Opens a browser of one person, in a network of his own. */
-export async function open({ width = 1280, height = 800, name = '', locale = 'en-US', javaScriptEnabled = true, from = network() } = {}) {
-  const browser = await chromium.launch({
+export async function open({ name = '', locale = 'en-US', colorScheme = 'light', javaScriptEnabled = true, from = network() } = {}) {
+  running ??= chromium.launch({
     executablePath,
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   });
-  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width, height }, locale, javaScriptEnabled, extraHTTPHeaders: { 'x-forwarded-for': from } });
+  const browser = await running;
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: screens[0], locale, colorScheme, javaScriptEnabled, extraHTTPHeaders: { 'x-forwarded-for': from } });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   const violations = [];
   await context.exposeFunction('reportViolation', (text) => violations.push(text));
   await context.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', (e) => window.reportViolation(`${location.pathname}: ${e.violatedDirective} ${e.blockedURI}`));
   });
   page.on('pageerror', (e) => violations.push(`${page.url()}: ${e.message}`));
+  // Where scripts are switched off, the console alone tells of the policy.
+  page.on('console', (m) => /Content Security Policy/.test(m.text()) && violations.push(`${page.url()}: ${m.text()}`));
   const cdp = await context.newCDPSession(page);
   await cdp.send('WebAuthn.enable');
   const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
@@ -47,26 +58,35 @@ export async function open({ width = 1280, height = 800, name = '', locale = 'en
   await touch(false);
 
   let seen = 0;
-  /** Looks at the page that the browser is at. */
-  async function look(what) {
-    assert.deepEqual(violations, [], `${what}: violations of the policy`);
-    await page.waitForLoadState('load');
-    for (let attempt = 0; javaScriptEnabled; attempt++) {
-      // Not as a script of the page, which its policy would refuse.
+  /** Has axe look at the page: not as a script of the page, which its policy would refuse, or the browser, where scripts are off. */
+  async function audit(what) {
+    for (let attempt = 0; ; attempt++) {
+      if (!javaScriptEnabled) await cdp.send('Emulation.setScriptExecutionDisabled', { value: false });
       const { result } = await cdp.send('Runtime.evaluate', {
-        expression: `${axe};axe.run(document,${JSON.stringify({ runOnly: rules })}).then((r)=>JSON.stringify(r.violations.map((v)=>v.id+': '+v.nodes.map((n)=>n.html).join(' '))))`,
+        expression: `window.axe||(()=>{${axe}})();axe.run(document,${JSON.stringify({ runOnly: rules })}).then((r)=>JSON.stringify(r.violations.map((v)=>v.id+': '+v.nodes.map((n)=>n.html).join(' '))))`,
         awaitPromise: true,
         returnByValue: true,
       });
+      if (!javaScriptEnabled) await cdp.send('Emulation.setScriptExecutionDisabled', { value: true });
       if (typeof result.value !== 'string' && attempt < 5) continue; // the page was left meanwhile
       assert.equal(result.value, '[]', `${what}: ${page.url()}`);
-      break;
+      return;
     }
-    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth), false, `${what} is wider than the screen`);
-    if (name) {
-      mkdirSync(folder, { recursive: true });
-      seen += 1;
-      await page.screenshot({ path: join(folder, `${name}-${width}-${String(seen).padStart(2, '0')}-${what}.png`), fullPage: true });
+  }
+
+  /** Looks at the page that the browser is at, on every screen. */
+  async function look(what) {
+    await page.waitForLoadState('load');
+    assert.deepEqual(violations, [], `${what}: violations of the policy`);
+    seen += 1;
+    for (const screen of screens) {
+      await page.setViewportSize(screen);
+      await audit(`${what}, ${screen.width} pixels wide`);
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth), false, `${what} is wider than ${screen.width} pixels`);
+      if (name) {
+        mkdirSync(folder, { recursive: true });
+        await page.screenshot({ path: join(folder, `${name}-${screen.width}-${String(seen).padStart(2, '0')}-${what}.png`), fullPage: true });
+      }
     }
   }
   /** Presses what leads to another page, and waits for that. */
@@ -75,7 +95,7 @@ export async function open({ width = 1280, height = 800, name = '', locale = 'en
     await page.waitForLoadState('load');
   };
   const submit = () => press('#content button.primary');
-  return { browser, context, page, from, look, touch, press, submit, violations, go: (path) => page.goto(server.https + path), close: () => browser.close() };
+  return { context, page, from, look, touch, press, submit, violations, go: (path) => page.goto(server.https + path), close: () => context.close() };
 }
 
 /** Calls the native API. */

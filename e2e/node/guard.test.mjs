@@ -7,7 +7,7 @@ import { identify, invited, password, signOut, signUp } from './people.mjs';
 suite('suspicious visitors', () => {
   test('solve a puzzle before a password is looked at and before a link is mailed', async () => {
     const from = network();
-    const b = await open({ width: 390, height: 844, name: 'puzzle', from });
+    const b = await open({ name: 'puzzle', from });
     const { page } = b;
     try {
       const person = await invited();
@@ -61,7 +61,7 @@ suite('suspicious visitors', () => {
 
   test('without scripts are told so, and sign in with a code by mail', async () => {
     const from = network();
-    const b = await open({ width: 390, height: 844, javaScriptEnabled: false, from, name: 'puzzle-without-scripts' });
+    const b = await open({ javaScriptEnabled: false, from, name: 'puzzle-without-scripts' });
     try {
       const person = await invited();
       await signUp(person, b);
@@ -89,7 +89,7 @@ suite('suspicious visitors', () => {
 
 suite('magic links', () => {
   test('carry a code for the browser that asked, and nothing for any other', async () => {
-    const b = await open({ width: 390, height: 844, name: 'magic-code' });
+    const b = await open({ name: 'magic-code' });
     const elsewhere = await open();
     try {
       const person = await invited();
@@ -121,7 +121,7 @@ suite('magic links', () => {
 
 suite('locked accounts', () => {
   test('are unlocked by a button on the page behind the link in the mail', async () => {
-    const b = await open({ width: 390, height: 844, name: 'unlock', locale: 'de' });
+    const b = await open({ name: 'unlock', locale: 'de' });
     try {
       const person = await invited();
       await b.go('/unlock?token=x');

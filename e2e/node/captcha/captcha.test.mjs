@@ -7,7 +7,7 @@ import { identify, invited, password, signOut, signUp } from '../people.mjs';
 suite('captcha', () => {
   test('is asked of the suspicious alone, and its answer is verified', async () => {
     const from = network();
-    const b = await open({ width: 390, height: 844, name: 'captcha', from });
+    const b = await open({ name: 'captcha', from });
     const { page } = b;
     let answer = 'a robot';
     await b.context.route('https://challenges.cloudflare.com/turnstile/v0/api.js', (route) => route.fulfill({
