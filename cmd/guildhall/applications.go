@@ -48,6 +48,7 @@ type openIDFlags struct {
 	AccessLife    *time.Duration `help:"Life of access tokens." placeholder:"DURATION"`
 	IDLife        *time.Duration `name:"id-life" help:"Life of ID tokens." placeholder:"DURATION"`
 	RefreshLife   *time.Duration `help:"Life of refresh tokens." placeholder:"DURATION"`
+	DeviceLife    *time.Duration `help:"Life of the code that a device shows." placeholder:"DURATION"`
 	LogoutNotice  *string        `help:"URL that is told when somebody signs out (back-channel logout)." placeholder:"URL"`
 	ThirdParty    *bool          `negatable:"" help:"People are asked before it gets anything."`
 	Opaque        *bool          `negatable:"" help:"Its access tokens say nothing by themselves and are dead at once when they end."`
@@ -76,6 +77,7 @@ func (f openIDFlags) apply(a *credential.Application) error {
 	lasting(f.AccessLife, &o.AccessLife)
 	lasting(f.IDLife, &o.IDLife)
 	lasting(f.RefreshLife, &o.RefreshLife)
+	lasting(f.DeviceLife, &o.DeviceLife)
 	if f.Organizations != nil {
 		o.Organizations = credential.Usage(*f.Organizations)
 	}
@@ -214,7 +216,7 @@ func (w *place) showApplication(p *program, a credential.Application) error {
 		{"id", w.spell(id.Application, a.ID)}, {"name", a.Name}, {"client-id", a.ClientID}, {"kind", string(o.Kind)}, {"organization", w.spell(id.Organization, a.Organization)},
 		{"state", either(a.Disabled, "disabled", "enabled")}, {"auth-method", or(o.Method(), "secret, either way")}, {"grant-types", or(strings.Join(o.GrantTypes, ", "), "usual")},
 		{"redirect-uri", orDash(o.RedirectURIs)}, {"logout-uri", orDash(o.LogoutURIs)}, {"web-origin", orDash(o.Origins)}, {"scopes", orDash(a.Claims)}, {"audiences", orDash(a.Audiences)},
-		{"algorithm", or(o.Algorithm, "RS256")}, {"access-life", life(o.AccessLife, "1h0m0s")}, {"id-life", life(o.IDLife, "10h0m0s")}, {"refresh-life", life(o.RefreshLife, "720h0m0s")},
+		{"algorithm", or(o.Algorithm, "RS256")}, {"access-life", life(o.AccessLife, "1h0m0s")}, {"id-life", life(o.IDLife, "10h0m0s")}, {"refresh-life", life(o.RefreshLife, "720h0m0s")}, {"device-life", life(o.DeviceLife, "15m0s")},
 		{"logout-notice", or(o.LogoutNotice, "-")}, {"third-party", strconv.FormatBool(o.ThirdParty)}, {"opaque", strconv.FormatBool(o.Opaque)},
 		{"organizations", or(string(o.Organizations), "allowed")}, {"dialect", or(o.Dialect, "neutral")},
 	})

@@ -17,7 +17,7 @@ import (
 // place that decides, after every call anew: a step cannot be left out, since it is
 // not remembered that it was reached, only what was proven.
 func (s *Service) advance(ctx context.Context, tx Tx, f *flow) (p Progress, err error) {
-	p = Progress{Application: f.Application, Request: f.Request, Identifier: f.Identifier, SentTo: f.SentTo, ExpiresAt: f.ExpiresAt, Reset: !f.rules.NoReset}
+	p = Progress{Application: f.Application, Request: f.Request, Identifier: f.Identifier, SentTo: f.SentTo, Inviter: f.Inviter, ExpiresAt: f.ExpiresAt, Reset: !f.rules.NoReset}
 	var o *directory.Organization
 	if f.Organization != id.None {
 		found, err := active(ctx, tx, f.Organization)

@@ -54,6 +54,7 @@ type Progress struct {
 	Organization  *Face    // the organization that was named, or chosen
 	Identifier    string   // as it was typed
 	SentTo        string   // where the latest code or link went, as it was typed
+	Inviter       string   // of an invitation: who invites, for people
 	Provider      string   // of ConfirmLink and SignUp: where the account comes from
 	Person        *Person  // only behind a proof
 	Application   id.ID
@@ -100,6 +101,7 @@ type State struct {
 	Mailbox     string  `json:"mailbox,omitempty"` // the folded address that was proven
 	Proofs      []Proof `json:"proofs,omitempty"`
 	Invitation  id.ID   `json:"invitation,omitempty"`
+	Inviter     string  `json:"inviter,omitempty"`
 	Claim       *Claim  `json:"claim,omitempty"`
 	Discovered  id.ID   `json:"discovered,omitempty"` // the organization whose domain the address has
 	Joining     bool    `json:"joining,omitempty"`    // was agreed to

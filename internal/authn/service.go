@@ -273,6 +273,7 @@ func (s *Service) want(ctx context.Context, tx Tx, c *Challenge, b Start) error 
 			return orNotFound(err, ErrInvitation)
 		}
 		c.Organization, c.Data.Flow.Wanted, c.Data.Flow.Invitation, c.Data.Flow.Identifier = v.Organization, v.Organization, v.ID, v.Email
+		c.Data.Flow.Inviter = v.Inviter
 		return nil
 	}
 	where := query.Is("id", b.Organization)

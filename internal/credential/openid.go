@@ -26,6 +26,7 @@ type OpenID struct {
 	IDLife        int64    `json:"id_life,omitempty"`
 	RefreshLife   int64    `json:"refresh_life,omitempty"`
 	RefreshIdle   int64    `json:"refresh_idle,omitempty"`
+	DeviceLife    int64    `json:"device_life,omitempty"`   // of the code that a device shows
 	LogoutNotice  string   `json:"logout_notice,omitempty"` // URL that is told when somebody signs out
 	ThirdParty    bool     `json:"third_party,omitempty"`   // people are asked before it gets anything
 	PushedOnly    bool     `json:"pushed_only,omitempty"`   // requests must be sent ahead (RFC 9126)
@@ -154,7 +155,7 @@ func (o OpenID) Check() error {
 	case len(o.Keys) > 64<<10 || len(o.Scopes) > 200 || len(o.Origins) > maxURIs:
 		return refuse("openid", "there is too much of it")
 	}
-	for _, life := range []int64{o.AccessLife, o.IDLife, o.RefreshLife, o.RefreshIdle} {
+	for _, life := range []int64{o.AccessLife, o.IDLife, o.RefreshLife, o.RefreshIdle, o.DeviceLife} {
 		if life < 0 || life > maxLife {
 			return refuse("life", "a life must be a number of seconds, at most ten years")
 		}

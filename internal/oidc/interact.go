@@ -175,7 +175,8 @@ func (s *Service) Deny(ctx context.Context, realm id.ID, handle string) error {
 	})
 }
 
-// Codes of devices last a quarter of an hour and are asked for every five seconds.
+// Codes of devices last a quarter of an hour unless the application says otherwise, and
+// are asked for every five seconds.
 const (
 	deviceLife     = 15 * time.Minute
 	deviceInterval = 5 * time.Second
@@ -215,8 +216,8 @@ func (s *Service) AuthorizeDevice(ctx context.Context, at Issuer, r DeviceReques
 	if a.Organization, err = s.organizationAsked(ctx, c, r.Organization, within); err != nil {
 		return d, err
 	}
-	d = DeviceAuthorization{DeviceCode: credential.NewSecret(""), UserCode: userCode(), Life: deviceLife, Interval: deviceInterval}
-	a.HandleHash, a.CodeHash, a.ExpiresAt = s.handleHash(d.UserCode), credential.Hash(d.DeviceCode), s.Now().Add(deviceLife)
+	d = DeviceAuthorization{DeviceCode: credential.NewSecret(""), UserCode: userCode(), Life: seconds(c.OpenID.DeviceLife, deviceLife), Interval: deviceInterval}
+	a.HandleHash, a.CodeHash, a.ExpiresAt = s.handleHash(d.UserCode), credential.Hash(d.DeviceCode), s.Now().Add(d.Life)
 	err = s.Store.Update(ctx, c.Realm, func(tx Tx) error {
 		b := a
 		return tx.Authorizations().Insert(ctx, &b)

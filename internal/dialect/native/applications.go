@@ -32,6 +32,7 @@ type signIn struct {
 	IDLife        int64    `json:"id_life,omitempty" minimum:"0" doc:"Seconds; 36000 unless given."`
 	RefreshLife   int64    `json:"refresh_life,omitempty" minimum:"0" doc:"Seconds; 30 days unless given."`
 	RefreshIdle   int64    `json:"refresh_idle,omitempty" minimum:"0" doc:"Seconds without use; 15 days unless given."`
+	DeviceLife    int64    `json:"device_life,omitempty" minimum:"0" doc:"Seconds that the code which a device shows is good for; 15 minutes unless given."`
 	LogoutNotice  string   `json:"logout_notice,omitempty" doc:"URL that is told when somebody signs out (back-channel logout)."`
 	ThirdParty    bool     `json:"third_party,omitempty" doc:"People are asked before it gets anything."`
 	PushedOnly    bool     `json:"pushed_only,omitempty" doc:"It has to send its requests ahead."`
@@ -47,7 +48,7 @@ func (s signIn) settings() credential.OpenID {
 	return credential.OpenID{
 		Kind: credential.AppKind(s.Kind), RedirectURIs: s.RedirectURIs, LogoutURIs: s.LogoutURIs, Origins: s.Origins, GrantTypes: s.GrantTypes,
 		AuthMethod: s.AuthMethod, Keys: s.Keys, KeysURI: s.KeysURI, Algorithm: s.Algorithm, Opaque: s.Opaque, FixedRefresh: s.FixedRefresh, AccessLife: s.AccessLife,
-		IDLife: s.IDLife, RefreshLife: s.RefreshLife, RefreshIdle: s.RefreshIdle, LogoutNotice: s.LogoutNotice, ThirdParty: s.ThirdParty,
+		IDLife: s.IDLife, RefreshLife: s.RefreshLife, RefreshIdle: s.RefreshIdle, DeviceLife: s.DeviceLife, LogoutNotice: s.LogoutNotice, ThirdParty: s.ThirdParty,
 		PushedOnly: s.PushedOnly, Scopes: s.Scopes, Organizations: credential.Usage(s.Organizations), Dialect: s.Dialect, LogoURL: s.LogoURL, TermsURL: s.TermsURL,
 		PrivacyURL: s.PrivacyURL,
 	}
@@ -57,7 +58,7 @@ func showSignIn(o credential.OpenID) signIn {
 	return signIn{
 		Kind: string(o.Kind), RedirectURIs: o.RedirectURIs, LogoutURIs: o.LogoutURIs, Origins: o.Origins, GrantTypes: o.GrantTypes,
 		AuthMethod: o.AuthMethod, Keys: o.Keys, KeysURI: o.KeysURI, Algorithm: o.Algorithm, Opaque: o.Opaque, FixedRefresh: o.FixedRefresh, AccessLife: o.AccessLife,
-		IDLife: o.IDLife, RefreshLife: o.RefreshLife, RefreshIdle: o.RefreshIdle, LogoutNotice: o.LogoutNotice, ThirdParty: o.ThirdParty,
+		IDLife: o.IDLife, RefreshLife: o.RefreshLife, RefreshIdle: o.RefreshIdle, DeviceLife: o.DeviceLife, LogoutNotice: o.LogoutNotice, ThirdParty: o.ThirdParty,
 		PushedOnly: o.PushedOnly, Scopes: o.Scopes, Organizations: string(o.Organizations), Dialect: o.Dialect, LogoURL: o.LogoURL, TermsURL: o.TermsURL,
 		PrivacyURL: o.PrivacyURL,
 	}

@@ -220,7 +220,7 @@ func (v *visit) link() error {
 		if fault.KindOf(err) == fault.Internal {
 			return err
 		}
-		return v.show(http.StatusOK, Message(MessageView{View: v.titled("link_title"), Icon: "mail", Lead: v.t("link_elsewhere")}))
+		return v.show(http.StatusOK, Message(MessageView{View: v.titled("link_title"), Icon: "mail", Lead: v.t("link_elsewhere"), Label: v.t("back_to_sign_in"), Link: "/sign-in"}))
 	}
 	v.dressFor(p)
 	return v.show(http.StatusOK, Link(LinkView{
@@ -329,7 +329,7 @@ func (v *visit) totpAgain(err error, action string) error {
 		v.dressFor(p)
 	}
 	view := v.titled("totp_title")
-	view.Problem = v.t("problem_code")
+	view.Problem = v.t("problem_totp")
 	return v.show(statusOf(err), TOTP(TOTPView{View: view, URI: uri, Secret: grouped(u.Query().Get("secret")), Action: action}))
 }
 

@@ -34,10 +34,13 @@ func TestPagesCanBeLookedAt(t *testing.T) {
 	if *write == "" {
 		*write = t.TempDir()
 	}
-	for name, v := range map[string]View{
-		"plain": {Lang: "en", Name: "Guildhall"}, "branded": {Lang: "de", Name: "Acme Corporation", Theme: themeName("#ffd400", "#102a43")},
-		"ja": {Lang: "ja", Name: "アクメ株式会社", Theme: themeName("#c2185b", "")},
-	} {
+	views := map[string]View{
+		"plain": {Lang: "en", Name: "Guildhall"}, "branded": {Lang: "en", Name: "Acme Corporation", Theme: themeName("#ffd400", "#102a43"), Logo: "https://cdn.example/logo.svg"},
+	}
+	for _, lang := range locale.All() {
+		views[lang] = View{Lang: lang, Name: "Initech International Holdings", Theme: themeName("#c2185b", "")}
+	}
+	for name, v := range views {
 		for page, c := range samples(v) {
 			if err := os.WriteFile(filepath.Join(*write, name+"-"+page+".html"), []byte(rendered(t, c)), 0o600); err != nil {
 				t.Fatal(err)

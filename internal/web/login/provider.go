@@ -245,7 +245,7 @@ func (v *visit) deviceCode() error {
 			return err
 		}
 		view := v.titled("device_title")
-		view.Problem = v.t("problem_code")
+		view.Problem = v.t("problem_device")
 		return v.show(http.StatusUnprocessableEntity, Device(DeviceView{View: view, Code: code}))
 	}
 	right()

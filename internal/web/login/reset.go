@@ -88,7 +88,7 @@ func (v *visit) invitation() error {
 		return err
 	}
 	v.dressFor(p)
-	return v.show(http.StatusOK, Invitation(InvitationView{View: v.titled("invitation_title"), Organization: v.Name, Email: p.Identifier}))
+	return v.show(http.StatusOK, Invitation(InvitationView{View: v.titled("invitation_title"), Organization: v.Name, Inviter: p.Inviter, Email: p.Identifier}))
 }
 
 // accept accepts the invitation that the browser's flow holds; it is used up when its

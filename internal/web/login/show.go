@@ -166,7 +166,7 @@ func (v *visit) showProof(p authn.Progress, status int) error {
 			return v.show(status, Methods(MethodsView{View: v.titled("methods"), Identifier: identifier, Methods: v.methods([]authn.Method{m})}))
 		}
 		if v.Problem != "" && status == http.StatusUnprocessableEntity {
-			v.Problem = v.t("problem_code")
+			v.Problem = v.t(either(m == authn.ByTOTP || m == authn.ByRecovery, "problem_"+string(m), "problem_code"))
 		}
 		return v.show(status, Code(CodeView{
 			View: v.titled(codeTitles[m]), Kind: string(m), SentTo: p.SentTo, Identifier: identifier, Others: others, Resend: m != authn.ByTOTP && m != authn.ByRecovery,
