@@ -92,6 +92,21 @@ suite('applications', () => {
       await b.go(authorize(client, { prompt: 'none', scope: 'openid phone' }).path);
       await page.waitForURL('**/callback?**');
       assert.match(new URL(page.url()).searchParams.get('error'), /consent_required|interaction_required/);
+
+      await b.go(authorize(client, { prompt: 'select_account', organization: person.organization.id }).path);
+      await b.look('select-account');
+      await b.press('button[value=yes]');
+      await page.waitForURL('**/home?**');
+      await b.go(authorize(client, { prompt: 'select_account', organization: person.organization.id }).path);
+      await b.press('button[value=no]');
+      await b.look('another-account'); // of which nobody is proven
+
+      await b.go('/account');
+      await b.look('account-applications');
+      await page.getByRole('button', { name: 'Revoke access: Acme Reports' }).click();
+      await page.getByText('Applications with access').waitFor({ state: 'detached' });
+      await b.go(authorize(client, { organization: person.organization.id }).path);
+      await page.locator('button[value=yes]').waitFor(); // is asked again
     } finally {
       await b.close();
     }
@@ -104,8 +119,8 @@ suite('applications', () => {
       const person = await invited();
       const known = await (await fetch(`${server.https}/.well-known/openid-configuration`)).json();
       const client = await application({ kind: 'native', redirect_uris: [], grant_types: ['urn:ietf:params:oauth:grant-type:device_code'] });
-      const begin = async () => (await fetch(known.device_authorization_endpoint, { method: 'POST', body: new URLSearchParams({ client_id: client.client_id, scope: 'openid email' }) })).json();
-      const poll = async (d) => (await fetch(known.token_endpoint, { method: 'POST', body: new URLSearchParams({ grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: d.device_code, client_id: client.client_id }) })).json();
+      const begin = async (of = client) => (await fetch(known.device_authorization_endpoint, { method: 'POST', body: new URLSearchParams({ client_id: of.client_id, scope: 'openid email' }) })).json();
+      const poll = async (d, of = client) => (await fetch(known.token_endpoint, { method: 'POST', body: new URLSearchParams({ grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: d.device_code, client_id: of.client_id }) })).json();
       await signUp(person, b);
 
       const first = await begin();
@@ -135,6 +150,23 @@ suite('applications', () => {
       await b.go(`/device?user_code=${second.user_code}`); // is over
       await b.submit();
       await page.getByRole('alert').waitFor();
+
+      const hasty = await application({ kind: 'native', redirect_uris: [], grant_types: ['urn:ietf:params:oauth:grant-type:device_code'], device_life: 3 });
+      const late = await begin(hasty);
+      assert.equal(late.expires_in, 3);
+      await b.go(`/device?user_code=${late.user_code}`);
+      await b.submit();
+      await page.getByText('would like to be signed in').waitFor();
+      await new Promise((done) => setTimeout(done, 3100));
+      await b.press('button[value=yes]');
+      await b.look('device-late');
+      assert.doesNotMatch(await page.innerText('#content'), /connected/);
+      await b.go(`/device?user_code=${late.user_code}`);
+      await b.submit();
+      await page.getByRole('alert').waitFor();
+      await b.look('device-expired');
+      assert.match(await page.innerText('[role=alert]'), /too old/);
+      assert.equal((await poll(late, hasty)).error, 'expired_token');
     } finally {
       await b.close();
     }
@@ -156,6 +188,11 @@ suite('applications', () => {
       assert.equal((await redeem(client, asked, new URL(page.url()).searchParams.get('code'))).email, person.to);
       await b.go(authorize(client, { prompt: 'select_account' }).path);
       await b.look('select');
+      await b.press(page.getByRole('button', { name: second.name }));
+      await page.waitForURL('**/home?**');
+      await b.go(authorize(client, { prompt: 'select_account' }).path);
+      await b.press(page.getByRole('button', { name: 'Use another account' }));
+      await page.locator('#identifier').waitFor();
       assert.deepEqual(b.violations, []);
     } finally {
       await b.close();

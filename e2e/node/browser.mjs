@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { chromium } from 'playwright-core';
-import { server, unique } from './guildhall.mjs';
+import { email, server, unique } from './guildhall.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
@@ -37,7 +37,7 @@ export async function open({ name = '', locale = 'en-US', colorScheme = 'light',
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   });
   const browser = await running;
-  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: screens[0], locale, colorScheme, javaScriptEnabled, extraHTTPHeaders: { 'x-forwarded-for': from } });
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: screens[0], locale, colorScheme, extraHTTPHeaders: { 'x-forwarded-for': from } });
   const page = await context.newPage();
   page.setDefaultTimeout(60_000);
   const violations = [];
@@ -56,18 +56,20 @@ export async function open({ name = '', locale = 'en-US', colorScheme = 'light',
   // A passkey is offered by the field for names, too: the authenticator stays silent until a finger is on it.
   const touch = (enabled) => cdp.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId, enabled });
   await touch(false);
+  const scripts = (enabled) => cdp.send('Emulation.setScriptExecutionDisabled', { value: !enabled });
+  await scripts(javaScriptEnabled);
 
   let seen = 0;
   /** Has axe look at the page: not as a script of the page, which its policy would refuse, or the browser, where scripts are off. */
   async function audit(what) {
     for (let attempt = 0; ; attempt++) {
-      if (!javaScriptEnabled) await cdp.send('Emulation.setScriptExecutionDisabled', { value: false });
+      await scripts(true);
       const { result } = await cdp.send('Runtime.evaluate', {
         expression: `window.axe||(()=>{${axe}})();axe.run(document,${JSON.stringify({ runOnly: rules })}).then((r)=>JSON.stringify(r.violations.map((v)=>v.id+': '+v.nodes.map((n)=>n.html).join(' '))))`,
         awaitPromise: true,
         returnByValue: true,
       });
-      if (!javaScriptEnabled) await cdp.send('Emulation.setScriptExecutionDisabled', { value: true });
+      await scripts(javaScriptEnabled);
       if (typeof result.value !== 'string' && attempt < 5) continue; // the page was left meanwhile
       assert.equal(result.value, '[]', `${what}: ${page.url()}`);
       return;
@@ -110,18 +112,26 @@ export async function api(method, path, body, at = server) {
   return text ? JSON.parse(text) : undefined;
 }
 
-/** Guesses from a network until it is suspicious. */
-export async function makeSuspicious(from) {
+/** Guesses at an account, or at anybody's, from a network. */
+async function guess(from, identifier) {
   const send = async (path, body) => {
     const answer = await fetch(`${server.http}/guildhall/v1${path}`, {
       method: 'POST', headers: { 'content-type': 'application/json', 'x-forwarded-for': from }, body: JSON.stringify(body),
     });
     return answer.json();
   };
-  for (let n = 0; n < 10; n++) {
-    const { handle } = await send('/sign-in', { identifier: `${unique('nobody')}@example.test` });
-    await send('/sign-in/continue', { handle, action: 'password', value: 'a guess' });
-  }
+  const { handle } = await send('/sign-in', { identifier });
+  await send('/sign-in/continue', { handle, action: 'passkey', answer: {} });
+}
+
+/** Guesses from a network until it is suspicious. */
+export async function makeSuspicious(from) {
+  for (let n = 0; n < 10; n++) await guess(from, email(unique('nobody')));
+}
+
+/** Guesses at an account from so many networks that it is locked for all where it is not at home. */
+export async function lockOut(identifier) {
+  for (let n = 0; n < 51; n++) await guess(network(), identifier);
 }
 
 const seen = new Set();
@@ -129,7 +139,7 @@ const seen = new Set();
 /** Waits for the newest message to somebody whose subject matches and that nobody was given before. */
 export async function mail(to, subject = /./, at = server) {
   for (let attempt = 0; attempt < 100; attempt++) {
-    const found = (await api('GET', '/dev/messages', undefined, at)).items.find((m) => m.to === to && subject.test(m.subject) && !seen.has(m.text));
+    const found = (await api('GET', '/dev/messages', undefined, at)).items.find((m) => m.to === to && subject.test(m.subject ?? '') && !seen.has(m.text));
     if (found) {
       seen.add(found.text);
       return found;

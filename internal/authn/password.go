@@ -63,7 +63,9 @@ func (s *Service) NewPassword(ctx context.Context, in id.ID, handle, plain strin
 			return ErrStep
 		}
 		f.Change = false
-		s.warn(f, u, "password_changed", "")
+		if u.CreatedAt.Before(f.CreatedAt) { // of an account that was made just now nothing has changed
+			s.warn(f, u, "password_changed", "")
+		}
 		if err := s.setPassword(ctx, tx, u.ID, hash); err != nil {
 			return err
 		}

@@ -193,7 +193,7 @@ func (s *Service) need(ctx context.Context, c Client, a *Authorization, in sessi
 	switch {
 	case (contains(r.Prompt, "login") || contains(r.Prompt, "create")) && !fresh:
 		return ErrLogin, nil
-	case contains(r.Prompt, "select_account") && !fresh && !a.Answer.SignedIn:
+	case contains(r.Prompt, "select_account") && !fresh && !a.Answer.SignedIn && !a.Answer.Chosen:
 		return ErrSelection, nil
 	case r.MaxAge != nil && !fresh && now.Sub(in.AuthTime()) > time.Duration(*r.MaxAge)*time.Second:
 		return ErrLogin, nil

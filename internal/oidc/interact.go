@@ -62,7 +62,7 @@ func (s *Service) Request(ctx context.Context, realm id.ID, handle string, in se
 	n.Organization = a.Organization
 	n.Login, n.More, n.Consent, n.Selection = need.Is(ErrLogin), need.Is(ErrInteraction), need.Is(ErrConsent), need.Is(ErrSelection)
 	n.Further = n.Login && in.ID != id.None && r.MaxAge == nil && r.SubjectHint == "" && !contains(r.Prompt, "login") && !contains(r.Prompt, "create")
-	if n.Selection {
+	if n.Selection && a.Organization == id.None { // where the application names one, the account alone is to be chosen
 		n.Choices, err = s.memberships(ctx, realm, in.User, id.None)
 	}
 	return n, err

@@ -107,7 +107,7 @@ func (v *visit) selection(handle string, n oidc.Interaction, in session.Session)
 	if err != nil {
 		return err
 	}
-	view := ChooseView{View: v.titled("choose_title"), Person: person.Email, Action: "/consent", Fields: [][2]string{{"request", handle}}}
+	view := ChooseView{View: v.titled("choose_title"), Person: person.Email, Action: "/consent", Fields: [][2]string{{"request", handle}}, Other: !n.Device}
 	for _, o := range n.Choices {
 		view.Organizations = append(view.Organizations, Action{Logo: initial(o.Title()), Label: o.Title(), Name: "organization", Value: id.For(v.realm, id.Organization).Base62(o.ID)})
 	}

@@ -139,6 +139,7 @@ type ChooseView struct {
 	None          bool // one may go on without any
 	Action        string
 	Fields        [][2]string
+	Other         bool // one may be somebody else instead
 }
 
 // ConfirmView asks one question.
