@@ -160,27 +160,6 @@ suite('hosted pages', () => {
   });
 });
 
-suite('hosted pages without scripts', () => {
-  test('sign up and sign in', async () => {
-    const b = await open({ javaScriptEnabled: false });
-    try {
-      const person = await invited();
-      const at = link(await mail(person.to, /Join/), '/invitation');
-      await b.go(at.pathname + at.search);
-      await b.submit();
-      await b.press('button[value=email_otp]');
-      await b.page.fill('#code', (await mail(person.to, /code/)).text.match(/\d{6}/)[0]);
-      await b.submit();
-      await b.page.fill('#name', 'Ada');
-      await b.page.fill('#new-password', password);
-      await b.submit();
-      assert.match(b.page.url(), /\/account$/);
-    } finally {
-      await b.close();
-    }
-  });
-});
-
 suite('hosted pages and strangers', () => {
   test('parameters of addresses never run, and lead nowhere else', async () => {
     const b = await open();
