@@ -55,7 +55,7 @@ func (w *world) node(t *testing.T) *world {
 
 func (w *world) settle(t *testing.T) *world {
 	t.Helper()
-	w.sessions = &session.Service{Store: store.For[session.Tx](w.DB), Finder: store.Finder{DB: w.DB}, Directory: store.For[directory.Tx](w.DB), Consents: store.For[session.Withdrawal](w.DB), Now: w.Clock.Now, Key: []byte("key")}
+	w.sessions = &session.Service{Store: store.For[session.Tx](w.DB), Finder: store.Finder{DB: w.DB}, Families: store.Families{DB: w.DB}, Directory: store.For[directory.Tx](w.DB), Consents: store.For[session.Withdrawal](w.DB), Now: w.Clock.Now, Key: []byte("key")}
 	w.connections = &sso.Service{Store: store.For[sso.Tx](w.DB), Vault: w.Vault}
 	w.deeper.Service = &authn.Service{
 		Store: store.For[authn.Tx](w.DB), Realms: w.Realms, Credentials: w.Credentials, Sessions: w.sessions, Vault: w.Vault, Post: w, Now: w.Clock.Now,

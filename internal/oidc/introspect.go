@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"guildhall/internal/credential"
+	"guildhall/internal/directory"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/session"
@@ -22,6 +23,7 @@ type Granted struct {
 	Expires time.Time
 	TokenID string
 	Opaque  bool
+	of      directory.Seat // of whom it is, for a person
 }
 
 // Access gives what an access token stands for, opaque or self-contained, if everybody
@@ -50,7 +52,7 @@ func (s *Service) accessOf(ctx context.Context, raw string, asks Client) (g Gran
 	}
 	g.Realm, g.Issued, g.Expires, g.TokenID = v.Realm, v.Issued, v.Expires, jti
 	if family := session.GrantOf(v.Realm, jti); family != id.None {
-		if g.Grant, err = s.Sessions.LiveGrant(ctx, v.Realm, family, jti); err != nil {
+		if g.Grant, g.of, err = s.Sessions.LiveGrant(ctx, v.Realm, family, jti); err != nil {
 			return g, orToken(err)
 		}
 		if g.CreatedAt.After(g.Issued) { // in the second that iat tells
@@ -113,11 +115,11 @@ func orToken(err error) error {
 }
 
 func (s *Service) opaque(ctx context.Context, raw string, asks Client) (g Granted, err error) {
-	realm, a, grant, err := s.Sessions.Access(ctx, raw)
+	realm, a, grant, of, err := s.Sessions.Access(ctx, raw)
 	if err != nil {
 		return g, orToken(err)
 	}
-	g = Granted{Realm: realm, Issued: a.CreatedAt, Expires: a.ExpiresAt, TokenID: a.ID.String(), Opaque: true, Grant: session.Grant{
+	g = Granted{Realm: realm, Issued: a.CreatedAt, Expires: a.ExpiresAt, TokenID: a.ID.String(), Opaque: true, of: of, Grant: session.Grant{
 		Organization: a.Organization, User: a.User, Home: a.Home, Application: a.Application, Issuer: a.Issuer, Scopes: a.Scopes, Audiences: a.Audiences,
 	}}
 	if a.Family != id.None {
@@ -149,7 +151,7 @@ func (s *Service) UserInfo(ctx context.Context, at Issuer, raw string) (map[stri
 	if g.User == id.None || !contains(g.Scopes, "openid") {
 		return nil, ErrInsufficient
 	}
-	f, err := s.facts(ctx, g.Client, g.Grant)
+	f, err := s.factsOf(ctx, g.Client, g.Grant, g.of)
 	if err != nil {
 		return nil, orToken(err)
 	}
@@ -207,7 +209,7 @@ func (s *Service) say(ctx context.Context, asks Client, g Granted, said map[stri
 		if g.Client.ClientID == "" {
 			g.Client.OpenID.Dialect = asks.OpenID.Dialect
 		}
-		if f, err = s.facts(ctx, g.Client, g.Grant); err != nil {
+		if f, err = s.factsOf(ctx, g.Client, g.Grant, g.of); err != nil {
 			return err
 		}
 		personal, err := s.personal(ctx, f, nil)
@@ -244,23 +246,18 @@ func concerns(c Client, g Granted) bool {
 	return false
 }
 
-func (s *Service) introspectRefresh(ctx context.Context, c Client, raw string) (said map[string]any, err error) {
-	said = map[string]any{"active": false}
-	err = s.Store.View(ctx, c.Realm, func(tx Tx) error {
-		g, err := s.Sessions.FamilyOf(ctx, tx, raw)
-		if errors.Is(err, session.ErrToken) || err == nil && g.Application != c.ID {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		said = map[string]any{
-			"active": true, "client_id": c.ClientID, "token_type": "refresh_token", "iss": g.Issuer, "exp": g.ExpiresAt.Unix(),
-			"scope": strings.Join(g.Scopes, " "),
-		}
-		return nil
-	})
-	return said, err
+func (s *Service) introspectRefresh(ctx context.Context, c Client, raw string) (map[string]any, error) {
+	g, err := s.Sessions.FamilyOf(ctx, c.Realm, raw)
+	if errors.Is(err, session.ErrToken) || err == nil && g.Application != c.ID {
+		return map[string]any{"active": false}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{
+		"active": true, "client_id": c.ClientID, "token_type": "refresh_token", "iss": g.Issuer, "exp": g.ExpiresAt.Unix(),
+		"scope": strings.Join(g.Scopes, " "),
+	}, nil
 }
 
 // Revoke ends a token of a client (RFC 7009): a refresh token with its whole grant, an
@@ -275,14 +272,14 @@ func (s *Service) Revoke(ctx context.Context, at Issuer, p Proof, raw string) er
 		return ErrRequest.Saying("token is missing")
 	}
 	if session.Refreshing(raw) {
+		g, err := s.Sessions.FamilyOf(ctx, c.Realm, raw)
+		if errors.Is(err, session.ErrToken) || err == nil && g.Application != c.ID {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 		return s.Store.Update(ctx, c.Realm, func(tx Tx) error {
-			g, err := s.Sessions.FamilyOf(ctx, tx, raw)
-			if errors.Is(err, session.ErrToken) || err == nil && g.Application != c.ID {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
 			return s.Sessions.Drop(ctx, tx, g.ID, "client:"+c.ClientID)
 		})
 	}

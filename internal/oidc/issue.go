@@ -46,16 +46,6 @@ func seconds(n int64, otherwise time.Duration) time.Duration {
 	return otherwise
 }
 
-// facts looks up what tokens say of a person. It asks as the server itself: whether
-// somebody may have a token was decided before.
-func (s *Service) facts(ctx context.Context, c Client, g session.Grant) (f Facts, err error) {
-	seat, err := s.seat(ctx, c.Realm, g.Organization, g.User)
-	if err != nil {
-		return f, err
-	}
-	return s.factsOf(ctx, c, g, seat)
-}
-
 // seat gives a person, in an organization where there is one.
 func (s *Service) seat(ctx context.Context, realm, organization, user id.ID) (at directory.Seat, err error) {
 	if organization == id.None {
@@ -69,23 +59,20 @@ func (s *Service) seat(ctx context.Context, realm, organization, user id.ID) (at
 	return at, err
 }
 
-// factsOf is facts for whom they are about was looked up already.
+// factsOf gathers what tokens say of a person who was looked up. It asks as the server
+// itself: whether somebody may have a token was decided before.
 func (s *Service) factsOf(ctx context.Context, c Client, g session.Grant, at directory.Seat) (f Facts, err error) {
 	f = Facts{Realm: c.Realm, Client: c, Issuer: g.Issuer, Scopes: g.Scopes, Grant: g, User: at.User, Organization: at.Organization}
 	by := access.System(c.Realm)
 	if c.Scheme == machineScheme && c.OpenID.Dialect == "" {
 		f.Client.OpenID.Dialect = s.dialectOf(c.Realm, f.User, c.ClientID)
 	}
-	shape := s.shape(f.Client)
-	own := shape.Claims != nil || shape.Access != nil || shape.User != nil
-	if g.Organization == id.None {
-		if own {
-			f.Roles, err = s.Directory.AssignedRoles(ctx, by, id.None, g.User)
-		}
-		return f, err
-	}
-	if !f.Asks("roles") && !own {
+	if !s.shape(f.Client).Roles && !f.Asks("roles") {
 		return f, nil
+	}
+	if g.Organization == id.None {
+		f.Roles, err = s.Directory.AssignedRoles(ctx, by, id.None, g.User)
+		return f, err
 	}
 	if f.Member, err = s.Directory.Member(ctx, by, g.Organization, query.Is("user_id", g.User)); err != nil {
 		return f, err

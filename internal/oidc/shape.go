@@ -19,6 +19,8 @@ type Shape struct {
 	// Bound is a dialect that knows people only within an organization: nobody signs in
 	// to its applications without one, and tokens are about the membership.
 	Bound bool
+	// Roles is a dialect whose functions look at the membership, or at roles, of everybody.
+	Roles bool
 	// User spells whom a token is about.
 	User func(f Facts) string
 	// Whose finds the user that User spelled, for dialects that are Bound.
@@ -51,8 +53,8 @@ type Facts struct {
 	Grant        session.Grant          // zero for a program that stands for itself
 	User         directory.User         // zero for a program that stands for itself
 	Organization directory.Organization // zero for none
-	Member       directory.Membership   // of the user in the organization, if the dialect has a say
-	Roles        []directory.Role       // in the organization, or in the realm if there is none
+	Member       directory.Membership   // of the user in the organization, if the shape or a scope asks for Roles
+	Roles        []directory.Role       // in the organization, or in the realm if there is none, likewise
 }
 
 // Asks reports whether a scope was granted.

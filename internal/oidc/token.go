@@ -199,42 +199,25 @@ func (s *Service) refresh(ctx context.Context, at Issuer, c Client, r TokenReque
 	if r.Refresh == "" {
 		return t, ErrRequest.Saying("refresh_token is missing")
 	}
-	var got session.Refreshed
-	scopes, refused := []string(nil), error(nil)
-	err = s.Store.Update(ctx, c.Realm, func(tx Tx) error {
-		refused = nil
-		got, err = s.Sessions.Refresh(ctx, tx, r.Refresh, !c.OpenID.FixedRefresh, func(g session.Grant) (err error) {
-			if g.Application != c.ID || !at.at(g.Issuer) {
-				return ErrGrant
-			}
-			scopes, err = narrowed(s.allowedNow(c, g.Scopes), r.Scope)
+	var scopes []string
+	got, err := s.Sessions.Refresh(ctx, c.Realm, r.Refresh, !c.OpenID.FixedRefresh, func(g session.Grant, of directory.Seat) (err error) {
+		if g.Application != c.ID || !at.at(g.Issuer) {
+			return ErrGrant
+		}
+		if scopes, err = narrowed(s.allowedNow(c, g.Scopes), r.Scope); err != nil || s.Enough == nil {
 			return err
-		})
-		if told, reused := session.Reused(err); reused {
-			refused = told
-			return nil
+		}
+		enough, _, err := s.Enough(ctx, c.Realm, session.Session{User: g.User, Organization: g.Organization, Factors: g.Factors}, of)
+		if err == nil && !enough {
+			err = ErrGrant
 		}
 		return err
 	})
-	if err == nil {
-		err = refused
-	}
-	if err != nil {
-		return t, orGrant(err)
-	}
-	seat, err := s.seat(ctx, c.Realm, got.Organization, got.User)
-	if err == nil && s.Enough != nil {
-		remembered := session.Session{User: got.User, Organization: got.Organization, Factors: got.Factors}
-		var ok bool
-		if ok, _, err = s.Enough(ctx, c.Realm, remembered, seat); err == nil && !ok {
-			err = ErrGrant
-		}
-	}
 	if err != nil {
 		return t, orGrant(err)
 	}
 	got.Grant.Scopes, got.Nonce = scopes, "" // which was for the first ID token
-	t, err = s.issueTo(ctx, c, got.Grant, seat)
+	t, err = s.issueTo(ctx, c, got.Grant, got.Of)
 	t.Refresh = got.Refresh
 	return t, orGrant(err)
 }

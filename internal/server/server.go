@@ -90,7 +90,7 @@ type Services struct {
 // key opens.
 func NewServices(db *store.DB, key vault.Master) Services {
 	realms := &realm.Service{Store: store.Realms{DB: db}, APIs: apis()}
-	sessions := &session.Service{Store: store.For[session.Tx](db), Finder: store.Finder{DB: db}, Directory: store.For[directory.Tx](db), Consents: store.For[session.Withdrawal](db), Now: time.Now}
+	sessions := &session.Service{Store: store.For[session.Tx](db), Finder: store.Finder{DB: db}, Families: store.Families{DB: db}, Directory: store.For[directory.Tx](db), Consents: store.For[session.Withdrawal](db), Now: time.Now}
 	sealed := &vault.Service{Store: store.For[vault.Tx](db), Master: key, Now: time.Now}
 	credentials := &credential.Service{
 		Store: store.For[credential.Tx](db), Finder: store.Finder{DB: db}, Now: time.Now, Hasher: credential.NewHasher(), Vault: sealed,

@@ -45,16 +45,17 @@ func Refreshing(text string) bool {
 	return ok
 }
 
-// Access gives what an opaque access token says, if it is alive, and the grant it is on.
-func (s *Service) Access(ctx context.Context, secret string) (realm id.ID, a Access, g Grant, err error) {
+// Access gives what an opaque access token says, if it is alive, the grant it is on, and
+// whom it is of.
+func (s *Service) Access(ctx context.Context, secret string) (realm id.ID, a Access, g Grant, of directory.Seat, err error) {
 	if !Opaque(secret) {
-		return realm, a, g, ErrToken
+		return realm, a, g, of, ErrToken
 	}
-	realm, a, g, err = s.Finder.LiveAccess(ctx, hash(secret))
+	realm, a, g, of, err = s.Finder.LiveAccess(ctx, hash(secret))
 	if fault.KindOf(err) == fault.NotFound && err != nil {
 		err = ErrToken
 	}
-	return realm, a, g, err
+	return realm, a, g, of, err
 }
 
 // DropAccess ends an opaque access token, if it is still there.
@@ -80,11 +81,11 @@ func GrantOf(realm id.ID, jti string) id.ID {
 	return i
 }
 
-// LiveGrant gives the grant on which a verified self-contained token was issued, if
-// it is alive and the token was not revoked by itself.
-func (s *Service) LiveGrant(ctx context.Context, realm, i id.ID, jti string) (Grant, error) {
-	g, err := s.Finder.LiveGrant(ctx, realm, i, hash(jti))
-	return g, orToken(err)
+// LiveGrant gives the grant on which a verified self-contained token was issued, and whom
+// it is of, if it is alive and the token was not revoked by itself.
+func (s *Service) LiveGrant(ctx context.Context, realm, i id.ID, jti string) (Grant, directory.Seat, error) {
+	g, of, err := s.Finder.LiveGrant(ctx, realm, i, hash(jti))
+	return g, of, orToken(err)
 }
 
 // LiveClient fails unless the application of a verified token is alive, was not away

@@ -68,10 +68,11 @@ func (s *Service) Give(ctx context.Context, tx Tx, g *Grant, refreshable bool) (
 	return refresh, tx.Grants().Insert(ctx, g)
 }
 
-// A Refreshed is a grant with the refresh token to use next.
+// A Refreshed is a grant with the refresh token to use next, and whom it is of.
 type Refreshed struct {
 	Grant
 	Refresh string
+	Of      directory.Seat
 }
 
 // parts takes a refresh token apart: what the family shares, and what changes.
@@ -84,61 +85,70 @@ func parts(refresh string) (family, secret string, ok bool) {
 	return rest[:half], rest[half:], true
 }
 
-// errReused says that a refresh token was used twice. What follows from it must be
-// committed, so it is no failure of the transaction.
-var errReused = errors.New("a refresh token was used again")
-
-// Refresh uses a refresh token in a transaction. allowed says whether the caller may
-// have the grant at all; until it has said yes nothing is changed. Rotate gives a
-// new token for the old one; without it the token stays as it is.
+// Refresh uses a refresh token. allowed says whether the caller may have the grant at
+// all; until it has said yes nothing is changed. Rotate gives a new token for the old
+// one; without it the token stays as it is.
 //
-// A token that was replaced longer than the grace ago ends its grant: the error is
-// ErrToken, and the caller commits the transaction all the same; see Reused.
-func (s *Service) Refresh(ctx context.Context, tx Tx, refresh string, rotate bool, allowed func(Grant) error) (r Refreshed, err error) {
+// A token that was replaced longer than the grace ago ends its grant, and the error is
+// ErrToken.
+func (s *Service) Refresh(ctx context.Context, realm id.ID, refresh string, rotate bool, allowed func(Grant, directory.Seat) error) (r Refreshed, err error) {
 	family, secret, ok := parts(refresh)
 	if !ok {
 		return r, ErrToken
 	}
-	if r.Grant, err = tx.Family(ctx, hash(family)); err != nil {
-		return r, orToken(err)
-	}
-	if err := allowed(r.Grant); err != nil {
-		return r, err
-	}
-	now := s.Now()
-	switch sum := hash(secret); {
-	case same(sum, r.CurrentHash):
-		r.Refresh = refresh
-		if rotate {
-			next := s.successor(secret, r.Grant.ID)
-			r.PreviousHash, r.CurrentHash, r.RotatedAt = r.CurrentHash, hash(next), now
-			r.Rotations++
-			r.Refresh = refreshPrefix + family + next
+	// Nothing is locked between looking and writing. Whoever loses a race looks once
+	// more, and then finds the token replaced: it is never the one to use next again.
+	for range 2 {
+		if r.Grant, r.Of, err = s.Families.LiveFamily(ctx, realm, hash(family)); err != nil {
+			return r, orToken(err)
 		}
-		if r.Idle > 0 {
-			r.IdleUntil = earlier(now.Add(r.Idle), r.ExpiresAt)
+		if err := allowed(r.Grant, r.Of); err != nil {
+			return r, err
 		}
-		return r, tx.Grants().Update(ctx, &r.Grant)
-	case same(sum, r.PreviousHash) && now.Before(r.RotatedAt.Add(Grace)):
-		next := s.successor(secret, r.Grant.ID)
-		if same(hash(next), r.CurrentHash) {
+		used := hash(secret)
+		switch next := s.successor(secret, r.Grant.ID); {
+		case same(used, r.CurrentHash):
+			r.Refresh = refresh
+			if rotate {
+				r.Refresh = refreshPrefix + family + next
+			}
+			done, err := s.Families.Rotate(ctx, realm, s.moved(r.Grant, next, rotate), used)
+			if done || err != nil {
+				return r, err
+			}
+		case same(used, r.PreviousHash) && s.Now().Before(r.RotatedAt.Add(Grace)) && same(hash(next), r.CurrentHash):
 			r.Refresh = refreshPrefix + family + next
 			return r, nil
+		default:
+			return r, s.reused(ctx, realm, r.Grant)
 		}
 	}
-	if err := s.drop(ctx, tx, r.Grant, "user:"+r.User.String(), "grant.reused"); err != nil {
-		return r, err
-	}
-	return r, errReused
+	return r, ErrToken
 }
 
-// Reused reports the one error of Refresh after which the transaction is committed,
-// and gives what to tell the caller.
-func Reused(err error) (told error, reused bool) {
-	if errors.Is(err, errReused) {
-		return ErrToken, true
+// moved is a grant after the token to use was used.
+func (s *Service) moved(g Grant, next string, rotate bool) Grant {
+	now := s.Now()
+	if rotate {
+		g.PreviousHash, g.CurrentHash, g.RotatedAt = g.CurrentHash, hash(next), now
+		g.Rotations++
 	}
-	return err, false
+	if g.Idle > 0 {
+		g.IdleUntil = earlier(now.Add(g.Idle), g.ExpiresAt)
+	}
+	return g
+}
+
+// reused ends a grant of which a refresh token was used twice, since two parties have it,
+// and fails with ErrToken.
+func (s *Service) reused(ctx context.Context, realm id.ID, g Grant) error {
+	err := s.Store.Update(ctx, realm, func(tx Tx) error {
+		return s.drop(ctx, tx, g, "user:"+g.User.String(), "grant.reused")
+	})
+	if err == nil || errors.Is(err, ErrGrant) { // or somebody else has ended it
+		err = ErrToken
+	}
+	return err
 }
 
 func orToken(err error) error {
@@ -180,12 +190,12 @@ func (s *Service) Drop(ctx context.Context, tx Tx, i id.ID, actor string) error 
 }
 
 // FamilyOf finds the living grant of a refresh token, used or not.
-func (s *Service) FamilyOf(ctx context.Context, tx Tx, refresh string) (Grant, error) {
+func (s *Service) FamilyOf(ctx context.Context, realm id.ID, refresh string) (Grant, error) {
 	family, secret, ok := parts(refresh)
 	if !ok {
 		return Grant{}, ErrToken
 	}
-	g, err := tx.Family(ctx, hash(family))
+	g, _, err := s.Families.LiveFamily(ctx, realm, hash(family))
 	if err != nil {
 		return g, orToken(err)
 	}

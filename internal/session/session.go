@@ -87,14 +87,26 @@ type Finder interface {
 	LiveSession(ctx context.Context, hash string) (realm id.ID, s Session, err error)
 	// LiveSessionByID is the same for a session named by something that was verified.
 	LiveSessionByID(ctx context.Context, realm, i id.ID) (Session, error)
-	// LiveAccess also gives the grant on which the token was issued, if it was on one.
-	LiveAccess(ctx context.Context, hash string) (realm id.ID, a Access, g Grant, err error)
+	// LiveAccess also gives the grant on which the token was issued, if it was on one,
+	// and whom it is of.
+	LiveAccess(ctx context.Context, hash string) (realm id.ID, a Access, g Grant, of directory.Seat, err error)
 	// LiveGrant is asked for a self-contained token: jti is the hash of its id, which
 	// may have been revoked by itself.
-	LiveGrant(ctx context.Context, realm, i id.ID, jti string) (Grant, error)
+	LiveGrant(ctx context.Context, realm, i id.ID, jti string) (g Grant, of directory.Seat, err error)
 	// LiveClient is the same for a token of an application that stands for itself,
 	// issued at a moment: what was restored since has not issued it.
 	LiveClient(ctx context.Context, realm, application id.ID, jti string, issued time.Time) error
+}
+
+// Families keeps the refresh tokens of grants.
+type Families interface {
+	// LiveFamily finds a grant by the hash of what its refresh tokens share, and whom it
+	// is of, as a Finder does.
+	LiveFamily(ctx context.Context, realm id.ID, hash string) (g Grant, of directory.Seat, err error)
+	// Rotate writes the hashes and times of a grant, durably, if the token with the hash
+	// used still is the one to use next and everybody is alive in this very moment.
+	// Otherwise it reports false and has changed nothing.
+	Rotate(ctx context.Context, realm id.ID, g Grant, used string) (bool, error)
 }
 
 // Tx is what this package asks of a transaction on one realm.
@@ -108,8 +120,6 @@ type Tx interface {
 	Present(ctx context.Context, organization, user id.ID) (directory.User, error)
 	// OpenSession gives a session that has not ended in any way, and else fails with ErrNotFound.
 	OpenSession(ctx context.Context, i id.ID) (Session, error)
-	// Family finds a living grant by a refresh token's family and locks it.
-	Family(ctx context.Context, hash string) (Grant, error)
 	// SignOut ends whatever was signed in before now: of a user, of an organization,
 	// or of the user in the organization; of the realm when both are none.
 	SignOut(ctx context.Context, organization, user id.ID) error
@@ -135,6 +145,7 @@ type Store interface {
 type Service struct {
 	Store     Store
 	Finder    Finder
+	Families  Families
 	Directory directory.Store // who and what sessions are of
 	Consents  interface {
 		Update(ctx context.Context, realm id.ID, fn func(Withdrawal) error) error

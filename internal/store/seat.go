@@ -20,6 +20,30 @@ var seat = sync.OnceValue(func() string {
 		" (SELECT " + members.selected() + " FROM members WHERE members.realm_id = $1 AND members.organization_id = $2 AND members.user_id = $3 AND members.deleted_at = 0) AS m"
 })
 
+// seatColumns and seatJoins read with the row of a credential whom it is of: the user,
+// and the organization and the membership where there are any. They check nothing: that
+// all of them are alive is what the party of the row is asked for.
+func seatColumns() string {
+	return organizations.of("organizations") + ", " + users.of("users") + ", " + members.of("members")
+}
+
+func seatJoins(row string) string {
+	return " LEFT JOIN organizations ON organizations.id = " + row + ".organization_id LEFT JOIN users ON users.id = " + row + ".user_id" +
+		" LEFT JOIN members ON members.organization_id = " + row + ".organization_id AND members.user_id = " + row + ".user_id AND members.deleted_at = 0"
+}
+
+func seatInto(s *directory.Seat) (into []any) {
+	for _, list := range [][]any{
+		objects[directory.Organization]{t: organizations}.destinations(&s.Organization), objects[directory.User]{t: users}.destinations(&s.User),
+		objects[directory.Member]{t: members}.destinations(&s.Member),
+	} {
+		for _, d := range list {
+			into = append(into, orNothing{d})
+		}
+	}
+	return into
+}
+
 // Seat gives somebody in an organization by one statement; see oidc.Seats.
 func (f Finder) Seat(ctx context.Context, realm, organization, user id.ID) (s directory.Seat, err error) {
 	tx := &Tx{q: f.DB.read(), db: f.DB, realm: realm}

@@ -36,10 +36,6 @@ var sessions = &table[session.Session]{
 var grants = &table[session.Grant]{
 	name: "token_grants", kind: id.Grant, missing: session.ErrGrant,
 	stamp: func(g *session.Grant) *directory.Stamp { return &g.Stamp },
-	// Using a refresh token changes nothing else. SQLite writes every index anew of which
-	// a column is set, also to what it was.
-	fixed: []string{"organization_id", "user_id", "home_id", "application", "session", "offline", "issuer", "scopes", "audiences", "factors", "nonce", "claims",
-		"family_hash", "idle", "expires_at"},
 	columns: []string{"organization_id", "user_id", "home_id", "application", "session", "offline", "issuer", "scopes", "audiences", "factors", "nonce", "claims",
 		"family_hash", "current_hash", "previous_hash", "rotated_at", "rotations", "idle", "idle_until", "expires_at"},
 	bind: func(g *session.Grant) []any {
@@ -126,12 +122,13 @@ var (
 		return " FROM sessions AS c WHERE c.expires_at > $1 AND c.idle_until > $1 AND " + sessionParty.alive()
 	})
 	liveGrants = sync.OnceValue(func() string {
-		return " FROM token_grants AS c WHERE " + grantOpen("c") + " AND " + sessionParty.alive()
+		return "SELECT " + grants.of("c") + ", " + seatColumns() + " FROM token_grants AS c" + seatJoins("c") + " WHERE " + grantOpen("c") + " AND " + sessionParty.alive()
 	})
 	// A token of a person is on a grant, which is older and of the same owners: as long
 	// as it is alive, so is the token.
 	liveAccess = sync.OnceValue(func() string {
-		return "SELECT t.realm_id, " + accesses.of("t") + ", " + grants.of("c") + " FROM access_tokens AS t LEFT JOIN token_grants AS c ON c.id = t.family AND t.family <> 0" +
+		return "SELECT t.realm_id, " + accesses.of("t") + ", " + grants.of("c") + ", " + seatColumns() +
+			" FROM access_tokens AS t LEFT JOIN token_grants AS c ON c.id = t.family AND t.family <> 0" + seatJoins("t") +
 			" WHERE t.hash = $2 AND t.expires_at > $1 AND (t.user_id = 0 AND t.family = 0 AND " + ownTokenParty.alive() +
 			" OR c.id IS NOT NULL AND " + grantOpen("c") + " AND " + sessionParty.alive() + ")"
 	})
@@ -155,20 +152,20 @@ func (f Finder) LiveSessionByID(ctx context.Context, realm, i id.ID) (s session.
 }
 
 // LiveAccess finds an opaque access token by the hash of its text.
-func (f Finder) LiveAccess(ctx context.Context, hash string) (realm id.ID, a session.Access, g session.Grant, err error) {
+func (f Finder) LiveAccess(ctx context.Context, hash string) (realm id.ID, a session.Access, g session.Grant, of directory.Seat, err error) {
 	into := append([]any{num(&realm)}, objects[session.Access]{t: accesses}.destinations(&a)...)
 	for _, d := range (objects[session.Grant]{t: grants}).destinations(&g) {
 		into = append(into, orNothing{d})
 	}
-	err = f.one(ctx, liveAccess(), []any{micros(f.DB.now()), hash}, into)
-	return realm, a, g, missing(err, session.ErrAccessNotFound)
+	err = f.one(ctx, liveAccess(), []any{micros(f.DB.now()), hash}, append(into, seatInto(&of)...))
+	return realm, a, g, of, missing(err, session.ErrAccessNotFound)
 }
 
 // LiveGrant finds a grant of a realm by its id, unless the token that asks was revoked.
-func (f Finder) LiveGrant(ctx context.Context, realm, i id.ID, jti string) (g session.Grant, err error) {
-	err = f.one(ctx, "SELECT "+grants.selected()+liveGrants()+" AND c.realm_id = $2 AND c.id = $3"+notSpent,
-		[]any{micros(f.DB.now()), int64(realm), int64(i), jti}, objects[session.Grant]{t: grants}.destinations(&g))
-	return g, missing(err, session.ErrGrant)
+func (f Finder) LiveGrant(ctx context.Context, realm, i id.ID, jti string) (g session.Grant, of directory.Seat, err error) {
+	err = f.one(ctx, liveGrants()+" AND c.realm_id = $2 AND c.id = $3"+notSpent,
+		[]any{micros(f.DB.now()), int64(realm), int64(i), jti}, append(objects[session.Grant]{t: grants}.destinations(&g), seatInto(&of)...))
+	return g, of, missing(err, session.ErrGrant)
 }
 
 var liveClient = sync.OnceValue(func() string {
@@ -195,14 +192,6 @@ func (tx *Tx) OpenSession(ctx context.Context, i id.ID) (s session.Session, err 
 	err = scanOne(ctx, tx.q, "SELECT "+sessions.selected()+liveSessions()+" AND c.realm_id = $2 AND c.id = $3",
 		[]any{micros(tx.now), int64(tx.realm), int64(i)}, objects[session.Session]{t: sessions}.destinations(&s)...)
 	return s, missing(err, session.ErrNotFound)
-}
-
-// Family finds a living grant by the family of its refresh tokens and locks it. Of two
-// callers at once the later one sees what the earlier one wrote.
-func (tx *Tx) Family(ctx context.Context, hash string) (g session.Grant, err error) {
-	err = scanOne(ctx, tx.q, "SELECT "+grants.selected()+liveGrants()+" AND c.realm_id = $2 AND c.family_hash = $3 AND c.family_hash <> ''"+
-		tx.suffix(tx.db.engine.lock), []any{micros(tx.now), int64(tx.realm), hash}, objects[session.Grant]{t: grants}.destinations(&g)...)
-	return g, missing(err, session.ErrGrant)
 }
 
 // Present holds everybody whom a credential is about to be made for; see session.Tx.

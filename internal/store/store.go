@@ -228,6 +228,26 @@ func (db *DB) lost(err error) bool {
 	return err != nil && (db.engine.retry(err) || errors.Is(err, id.ErrLease) || errors.Is(err, errRaced))
 }
 
+// alone runs one writing statement as a transaction of its own, without the turns that
+// several take, and gives how many rows it changed. Nothing keeps the realm from ending
+// meanwhile: it may write no new row, and its condition says who has to be alive.
+func (db *DB) alone(ctx context.Context, text string, args []any) (n int, err error) {
+	err = db.again(ctx, func() (err error) {
+		run := func(q querier) error {
+			n, err = affected(q.exec(ctx, text, args))
+			return err
+		}
+		if db.embedded != nil {
+			err = db.embedded.update(ctx, false, run)
+		} else {
+			err = run(direct{db.pool})
+		}
+		db.trouble.note(err)
+		return err
+	})
+	return n, translate(err)
+}
+
 // transact runs fn in a transaction of the engine.
 func (db *DB) transact(ctx context.Context, background bool, fn func(querier) error) error {
 	if db.embedded != nil {

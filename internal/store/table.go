@@ -65,10 +65,18 @@ func (t *table[T]) selected() string {
 	return text
 }
 
-// of is selected for a table of which nothing is read as an expression, under another
-// name in a join.
+// of is selected in a join. A table of which something is read as an expression goes by
+// its own name there.
 func (t *table[T]) of(as string) string {
-	return as + "." + strings.Join(append(strings.Split(stampColumns, ", "), t.columns...), ", "+as+".")
+	list := strings.Split(stampColumns, ", ")
+	for i, c := range append(list, t.columns...) {
+		if e, ok := t.reads[c]; ok {
+			list = append(list[:i:i], e)
+		} else {
+			list = append(list[:i:i], as+"."+c)
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 // field gives the expression of what can be asked for.

@@ -14,6 +14,7 @@ import (
 // vendor's documentation).
 func Shape() oidc.Shape {
 	return oidc.Shape{
+		Roles:        true,
 		User:         func(f oidc.Facts) string { return userID(f.Realm, f.User) },
 		Organization: func(f oidc.Facts) string { return organizationID(f.Realm, f.Organization) },
 		ParseOrganization: func(realm id.ID, s string) (id.ID, bool) {

@@ -79,7 +79,7 @@ func On(t testing.TB, address string) *Rig {
 		Tokens:      &token.Service{Store: store.SigningKeys{DB: db}, Vault: sealed, Now: time.Now},
 		Erasure:     &erasure.Service{Store: store.For[erasure.Tx](db), Now: time.Now},
 		Realms:      &realm.Service{Store: store.Realms{DB: db}},
-		Sessions:    &session.Service{Store: store.For[session.Tx](db), Finder: store.Finder{DB: db}, Directory: store.For[directory.Tx](db), Consents: store.For[session.Withdrawal](db), Now: time.Now, Key: []byte("a key for the refresh tokens of tests")},
+		Sessions:    &session.Service{Store: store.For[session.Tx](db), Finder: store.Finder{DB: db}, Families: store.Families{DB: db}, Directory: store.For[directory.Tx](db), Consents: store.For[session.Withdrawal](db), Now: time.Now, Key: []byte("a key for the refresh tokens of tests")},
 		Replays:     store.Replays{DB: db},
 		Vault:       sealed,
 		Guard:       &guard.Service{Store: store.Tallies{DB: db}, Key: []byte("a key for what the guard counts"), Now: time.Now},

@@ -51,6 +51,7 @@ type claimedFactor struct {
 func Shape(d *directory.Service, s *session.Service) oidc.Shape {
 	return oidc.Shape{
 		Bound: true,
+		Roles: true,
 		User: func(f oidc.Facts) string {
 			if f.Member.Member.ID == id.None {
 				return ""
