@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/textproto"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -101,8 +102,12 @@ type calm struct {
 	length    time.Duration
 }
 
-// calmly sends requests at a steady rate, whether or not the ones before were answered.
+// calmly sends requests at a steady rate: an answer that is late holds up what is due
+// on its line next, and that is counted as well. The sender keeps to one processor.
+// Wherever it has several, it keeps looking for work on those that the server needs,
+// and what is late then tells of the two taking turns.
 func (t *target) calmly(length time.Duration, r request) (c calm, err error) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	lines, err := t.dial(some, r)
 	if err != nil {
 		return c, err
@@ -155,28 +160,34 @@ func together(lines chan *line, do func(l *line, count func()) error, done *int)
 	return err
 }
 
-// paced sends what is due on whichever line is free.
+// paced sends at a steady rate, each line at its share of it and in its turn.
 func (c *calm) paced(lines chan *line, rate float64, length time.Duration) (err error) {
 	if rate <= 0 {
 		return errors.New("nothing was answered, so there is no rate to send at")
 	}
 	var mu sync.Mutex
-	var wait sync.WaitGroup
-	start, apart := time.Now(), time.Duration(float64(time.Second)/rate)
-	for due := time.Duration(0); due < length; due += apart {
-		time.Sleep(time.Until(start.Add(due)))
-		l := <-lines
-		c.sent++
-		wait.Go(func() {
-			failed := l.once()
-			took := time.Since(start) - due
-			lines <- l
-			mu.Lock()
-			defer mu.Unlock()
-			c.latencies, err = append(c.latencies, took), errors.Join(err, failed)
-		})
-	}
-	wait.Wait()
+	start, apart := time.Now(), time.Duration(float64(len(lines))/rate*float64(time.Second))
+	all, turn, sent := time.Duration(len(lines)), time.Duration(0), 0
+	err = together(lines, func(l *line, count func()) error {
+		mu.Lock()
+		due := apart * turn / all
+		turn++
+		mu.Unlock()
+		var own []time.Duration
+		for ; due < length; due += apart {
+			time.Sleep(time.Until(start.Add(due)))
+			if err := l.once(); err != nil {
+				return err
+			}
+			own = append(own, time.Since(start)-due)
+			count()
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		c.latencies = append(c.latencies, own...)
+		return nil
+	}, &sent)
+	c.sent += sent
 	c.length += time.Since(start)
 	return err
 }
