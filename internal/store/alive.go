@@ -20,6 +20,16 @@ type party struct {
 	since        string // when the credential was made: what came back later has not made it
 	signedIn     bool   // it comes of signing in: whoever is signed out loses it
 	brief        string // of what is short-lived, when it was made: no restore of anybody brings it back
+	seated       bool   // seatJoins has joined organization, user and membership to the row
+}
+
+// finds is the condition that a table has the row with the key, and that it meets where.
+// If it is joined already, nothing is looked up a second time.
+func (p party) finds(table, key, where string) string {
+	if p.seated {
+		return "(" + where + ")"
+	}
+	return "(SELECT 1 FROM " + table + " WHERE " + key + " AND " + where + ") = 1"
 }
 
 // alive is the condition that nobody in the party, up to the realm of its row, is
@@ -43,20 +53,20 @@ func (p party) alive() string {
 	out := func(table string) string { return back(table) + signed(table) }
 	all := []string{"EXISTS (SELECT 1 FROM realms AS r WHERE r.id = " + cmp.Or(p.row, "c") + ".realm_id AND r.deleted_at = 0 AND r.revived_at < " + p.since + out("r") + ")"}
 	if p.organization != "" {
-		all = append(all, "("+p.organization+" = 0 OR (SELECT 1 FROM organizations AS o WHERE o.id = "+p.organization+
-			" AND o.deleted_at = 0 AND o.state = 'active' AND o.revived_at < "+p.since+out("o")+") = 1)")
+		all = append(all, "("+p.organization+" = 0 OR "+p.finds("organizations", "organizations.id = "+p.organization,
+			"organizations.deleted_at = 0 AND organizations.state = 'active' AND organizations.revived_at < "+p.since+out("organizations"))+")")
 	}
 	if p.home != "" { // which may be gone if it left its users to the realm
 		all = append(all, "("+p.home+" = 0 OR (SELECT 1 FROM organizations AS o WHERE o.id = "+p.home+
 			" AND (o.deleted_at = 0 AND o.state = 'active' OR o.deleted_at <> 0 AND o.users_fate = 'detach') AND o.revived_at < "+p.since+back("o")+") = 1)")
 	}
 	if p.user != "" {
-		all = append(all, "("+p.user+" = 0 OR (SELECT 1 FROM users AS u WHERE u.id = "+p.user+
-			" AND u.deleted_at = 0 AND u.state = 'active' AND u.revived_at < "+p.since+out("u")+" AND NOT EXISTS ("+homeGone+")) = 1)")
+		all = append(all, "("+p.user+" = 0 OR "+p.finds("users", "users.id = "+p.user,
+			"users.deleted_at = 0 AND users.state = 'active' AND users.revived_at < "+p.since+out("users")+" AND NOT EXISTS ("+homeGoneOf+"users.home_id)")+")")
 	}
 	if p.user != "" && p.organization != "" {
-		all = append(all, "("+p.user+" = 0 OR "+p.organization+" = 0 OR (SELECT 1 FROM members AS m WHERE m.user_id = "+p.user+
-			" AND m.organization_id = "+p.organization+" AND m.deleted_at = 0 AND m.state = 'active' AND m.created_at <= "+p.since+out("m")+") = 1)")
+		all = append(all, "("+p.user+" = 0 OR "+p.organization+" = 0 OR "+p.finds("members", "members.user_id = "+p.user+" AND members.organization_id = "+p.organization,
+			"members.deleted_at = 0 AND members.state = 'active' AND members.created_at <= "+p.since+out("members"))+")")
 	}
 	if p.application != "" {
 		all = append(all, "("+p.application+" = 0 OR (SELECT 1 FROM applications AS a WHERE a.id = "+p.application+" AND NOT a.disabled"+
@@ -78,6 +88,7 @@ var (
 	sessionParty     = party{
 		organization: "c.organization_id", user: "c.user_id", home: "c.home_id", application: "c.application", since: "c.created_at", signedIn: true, brief: "c.created_at",
 	}
+	seatedParty = sessionParty.sitting()
 	// What is asked for, or was allowed just now, is good for a moment and for those who
 	// are there during it; whoever joins meanwhile has changed it since.
 	requestParty = party{
@@ -89,6 +100,12 @@ var (
 	// An application that acts for itself is signed in by nobody.
 	ownTokenParty = party{row: "t", organization: "t.organization_id", application: "t.application", since: "t.created_at", brief: "t.created_at"}
 )
+
+// sitting is the party of a row to which seatJoins has joined whom it is of.
+func (p party) sitting() party {
+	p.seated = true
+	return p
+}
 
 // issued is the party with which a self-contained token is presented now that was
 // issued at a moment, an argument of the statement.

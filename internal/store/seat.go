@@ -22,7 +22,7 @@ var seat = sync.OnceValue(func() string {
 
 // seatColumns and seatJoins read with the row of a credential whom it is of: the user,
 // and the organization and the membership where there are any. They check nothing: that
-// all of them are alive is what the party of the row is asked for.
+// all of them are alive is what the party of the row is asked for, which is seated.
 func seatColumns() string {
 	return organizations.of("organizations") + ", " + users.of("users") + ", " + members.of("members")
 }

@@ -122,15 +122,15 @@ var (
 		return " FROM sessions AS c WHERE c.expires_at > $1 AND c.idle_until > $1 AND " + sessionParty.alive()
 	})
 	liveGrants = sync.OnceValue(func() string {
-		return "SELECT " + grants.of("c") + ", " + seatColumns() + " FROM token_grants AS c" + seatJoins("c") + " WHERE " + grantOpen("c") + " AND " + sessionParty.alive()
+		return "SELECT " + grants.of("c") + ", " + seatColumns() + " FROM token_grants AS c" + seatJoins("c") + " WHERE " + grantOpen("c") + " AND " + seatedParty.alive()
 	})
 	// A token of a person is on a grant, which is older and of the same owners: as long
 	// as it is alive, so is the token.
 	liveAccess = sync.OnceValue(func() string {
 		return "SELECT t.realm_id, " + accesses.of("t") + ", " + grants.of("c") + ", " + seatColumns() +
-			" FROM access_tokens AS t LEFT JOIN token_grants AS c ON c.id = t.family AND t.family <> 0" + seatJoins("t") +
+			" FROM access_tokens AS t LEFT JOIN token_grants AS c ON c.id = t.family AND t.family <> 0" + seatJoins("c") +
 			" WHERE t.hash = $2 AND t.expires_at > $1 AND (t.user_id = 0 AND t.family = 0 AND " + ownTokenParty.alive() +
-			" OR c.id IS NOT NULL AND " + grantOpen("c") + " AND " + sessionParty.alive() + ")"
+			" OR c.id IS NOT NULL AND " + grantOpen("c") + " AND " + seatedParty.alive() + ")"
 	})
 )
 

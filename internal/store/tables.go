@@ -24,7 +24,9 @@ func ownedOrFree(column string) string {
 }
 
 // homeGone says that a user's home was deleted and takes its users along.
-const homeGone = "SELECT 1 FROM organizations AS h WHERE h.id = u.home_id AND h.deleted_at <> 0 AND h.users_fate = 'erase'"
+const homeGone = homeGoneOf + "u.home_id"
+
+const homeGoneOf = "SELECT 1 FROM organizations AS h WHERE h.deleted_at <> 0 AND h.users_fate = 'erase' AND h.id = "
 
 // person says that a user is alive.
 func person(column string) string { return "EXISTS (" + livingUser + column + ")" }
