@@ -28,7 +28,7 @@ func seatColumns() string {
 }
 
 func seatJoins(row string) string {
-	return " LEFT JOIN organizations ON organizations.id = " + row + ".organization_id LEFT JOIN users ON users.id = " + row + ".user_id" +
+	return " LEFT JOIN organizations ON organizations.id = " + row + ".organization_id LEFT JOIN users ON users.id = " + row + ".user_id" + // sql: the alias of the row
 		" LEFT JOIN members ON members.organization_id = " + row + ".organization_id AND members.user_id = " + row + ".user_id AND members.deleted_at = 0"
 }
 
