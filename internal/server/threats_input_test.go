@@ -254,49 +254,50 @@ func (l *lockedBuffer) String() string {
 // TestT_P03_CursorsOfOneListOpenNoOther takes the cursors that lists give and changes
 // them, or takes them elsewhere.
 func TestT_P03_CursorsOfOneListOpenNoOther(t *testing.T) {
-	at := newSite(t)
-	for n := range 5 {
-		if _, err := at.Directory.CreateUser(t.Context(), at.here.by, directory.NewUser{User: directory.User{Home: at.here.ids[id.Organization], Email: fmt.Sprintf("c%d@a.example", n)}}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := at.Directory.CreateOrganization(t.Context(), at.here.by, directory.Organization{Name: fmt.Sprintf("C%d", n)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	type place struct{ method, first, cursor, at, other string }
-	for dialect, p := range map[string]place{
-		"auth0":  {"GET", "/api/v2/organizations?take=1", "/api/v2/organizations?take=1&from=$", "next", "/api/v2/organizations/{org}/members?take=1&from=$"},
-		"ssojet": {"GET", "/api/v1/tenants?limit=1", "/api/v1/tenants?limit=1&cursor=$", "next_cursor", "/api/v1/users?limit=1&cursor=$"},
-		"truto": {"GET", "/unified/user-directory/organizations?limit=1", "/unified/user-directory/organizations?limit=1&next_cursor=$", "next_cursor",
-			"/unified/user-directory/organizations?limit=1&name=x&next_cursor=$"},
-		"native": {"GET", "/guildhall/v1/organizations?limit=1", "/guildhall/v1/organizations?limit=1&cursor=$", "next_cursor", "/guildhall/v1/organizations?limit=1&sort=name&cursor=$"},
-	} {
-		t.Run(dialect, func(t *testing.T) {
-			c := at.root(t, dialect, at.here)
-			cursor := c.ok(t, p.method, p.first, "").text(p.at)
-			with := func(target, s string) string {
-				return strings.NewReplacer("{org}", c.spell(id.Organization, at.here.ids[id.Organization]), "$", url.QueryEscape(s)).Replace(target)
+	onBothEngines(t, func(t *testing.T, at *site) {
+		for n := range 5 {
+			if _, err := at.Directory.CreateUser(t.Context(), at.here.by, directory.NewUser{User: directory.User{Home: at.here.ids[id.Organization], Email: fmt.Sprintf("c%d@a.example", n)}}); err != nil {
+				t.Fatal(err)
 			}
-			c.ok(t, p.method, with(p.cursor, cursor), "")
-			c.refused(t, p.method, with(p.other, cursor), "", 400)
-			for i := range len(cursor) {
-				forged := []byte(cursor)
-				forged[i] = map[bool]byte{true: 'A', false: 'B'}[forged[i] != 'A']
-				if w := c.send(p.method, with(p.cursor, string(forged)), ""); w.Code != 400 && !sameBits(cursor, string(forged)) {
-					t.Errorf("with another character at %d: %s", i, told(w))
+			if _, err := at.Directory.CreateOrganization(t.Context(), at.here.by, directory.Organization{Name: fmt.Sprintf("C%d", n)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		type place struct{ method, first, cursor, at, other string }
+		for dialect, p := range map[string]place{
+			"auth0":  {"GET", "/api/v2/organizations?take=1", "/api/v2/organizations?take=1&from=$", "next", "/api/v2/organizations/{org}/members?take=1&from=$"},
+			"ssojet": {"GET", "/api/v1/tenants?limit=1", "/api/v1/tenants?limit=1&cursor=$", "next_cursor", "/api/v1/users?limit=1&cursor=$"},
+			"truto": {"GET", "/unified/user-directory/organizations?limit=1", "/unified/user-directory/organizations?limit=1&next_cursor=$", "next_cursor",
+				"/unified/user-directory/organizations?limit=1&name=x&next_cursor=$"},
+			"native": {"GET", "/guildhall/v1/organizations?limit=1", "/guildhall/v1/organizations?limit=1&cursor=$", "next_cursor", "/guildhall/v1/organizations?limit=1&sort=name&cursor=$"},
+		} {
+			t.Run(dialect, func(t *testing.T) {
+				c := at.root(t, dialect, at.here)
+				cursor := c.ok(t, p.method, p.first, "").text(p.at)
+				with := func(target, s string) string {
+					return strings.NewReplacer("{org}", c.spell(id.Organization, at.here.ids[id.Organization]), "$", url.QueryEscape(s)).Replace(target)
 				}
-			}
-			foreign := at.root(t, dialect, at.there)
-			foreign.refused(t, p.method, with(p.cursor, cursor), "", 400)
+				c.ok(t, p.method, with(p.cursor, cursor), "")
+				c.refused(t, p.method, with(p.other, cursor), "", 400)
+				for i := range len(cursor) {
+					forged := []byte(cursor)
+					forged[i] = map[bool]byte{true: 'A', false: 'B'}[forged[i] != 'A']
+					if w := c.send(p.method, with(p.cursor, string(forged)), ""); w.Code != 400 && !sameBits(cursor, string(forged)) {
+						t.Errorf("with another character at %d: %s", i, told(w))
+					}
+				}
+				foreign := at.root(t, dialect, at.there)
+				foreign.refused(t, p.method, with(p.cursor, cursor), "", 400)
+			})
+		}
+		t.Run("stytch", func(t *testing.T) {
+			c := at.root(t, "stytch", at.here)
+			cursor := c.ok(t, "POST", "/v1/b2b/organizations/search", `{"limit":1}`).text("results_metadata", "next_cursor")
+			c.ok(t, "POST", "/v1/b2b/organizations/search", object("limit", 1, "cursor", cursor))
+			c.refused(t, "POST", "/v1/b2b/organizations/members/search", object("limit", 1, "cursor", cursor, "organization_ids", []string{c.spell(id.Organization, at.here.ids[id.Organization])}), 400)
+			c.refused(t, "POST", "/v1/b2b/organizations/search", object("limit", 1, "cursor", cursor[:len(cursor)-2]), 400)
+			at.root(t, "stytch", at.there).refused(t, "POST", "/v1/b2b/organizations/search", object("limit", 1, "cursor", cursor), 400)
 		})
-	}
-	t.Run("stytch", func(t *testing.T) {
-		c := at.root(t, "stytch", at.here)
-		cursor := c.ok(t, "POST", "/v1/b2b/organizations/search", `{"limit":1}`).text("results_metadata", "next_cursor")
-		c.ok(t, "POST", "/v1/b2b/organizations/search", object("limit", 1, "cursor", cursor))
-		c.refused(t, "POST", "/v1/b2b/organizations/members/search", object("limit", 1, "cursor", cursor, "organization_ids", []string{c.spell(id.Organization, at.here.ids[id.Organization])}), 400)
-		c.refused(t, "POST", "/v1/b2b/organizations/search", object("limit", 1, "cursor", cursor[:len(cursor)-2]), 400)
-		at.root(t, "stytch", at.there).refused(t, "POST", "/v1/b2b/organizations/search", object("limit", 1, "cursor", cursor), 400)
 	})
 }
 

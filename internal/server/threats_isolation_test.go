@@ -207,187 +207,190 @@ func TestT_A04_PublicAnswersShowNothingOfOrganizations(t *testing.T) {
 // TestT_A04_AMemberOfOneOrganizationLooksUpNoOther asks for another organization by
 // each of its names with a credential of one's own.
 func TestT_A04_AMemberOfOneOrganizationLooksUpNoOther(t *testing.T) {
-	at := newSite(t)
-	const existing, unknown = 0, 1
-	org := at.here.ids[id.Organization]
-	o, err := at.Directory.Organization(t.Context(), at.here.by, org)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for dialect, paths := range map[string][][2]string{
-		"auth0":  {{"/api/v2/organizations/name/" + o.Slug, "/api/v2/organizations/name/nothing"}},
-		"stytch": {{"/v1/b2b/organizations/" + o.Slug, "/v1/b2b/organizations/nothing"}, {"/v1/b2b/organizations/" + o.ExternalID, "/v1/b2b/organizations/nothing"}},
-		"truto": {{"/unified/user-directory/organizations?name=" + url.QueryEscape(o.Name), "/unified/user-directory/organizations?name=nothing"},
-			{"/unified/user-directory/organizations?remote_query[slug]=" + o.Slug, "/unified/user-directory/organizations?remote_query[slug]=nothing"}},
-		"native": {{"/guildhall/v1/organizations?slug=" + o.Slug, "/guildhall/v1/organizations?slug=nothing"},
-			{"/guildhall/v1/organizations?external_id=" + o.ExternalID, "/guildhall/v1/organizations?external_id=nothing"},
-			{"/guildhall/v1/organizations?name_prefix=" + url.QueryEscape(o.Name), "/guildhall/v1/organizations?name_prefix=nothing"}},
-	} {
-		c := at.confined(t, dialect, at.here, at.here.other)
-		for _, p := range paths {
-			a, b := c.send("GET", p[existing], ""), c.send("GET", p[unknown], "")
-			if told(a) != told(b) {
-				t.Errorf("%s: another organization answers\n  %s\nand an unknown one\n  %s", p[existing], told(a), told(b))
+	onBothEngines(t, func(t *testing.T, at *site) {
+		const existing, unknown = 0, 1
+		org := at.here.ids[id.Organization]
+		o, err := at.Directory.Organization(t.Context(), at.here.by, org)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for dialect, paths := range map[string][][2]string{
+			"auth0":  {{"/api/v2/organizations/name/" + o.Slug, "/api/v2/organizations/name/nothing"}},
+			"stytch": {{"/v1/b2b/organizations/" + o.Slug, "/v1/b2b/organizations/nothing"}, {"/v1/b2b/organizations/" + o.ExternalID, "/v1/b2b/organizations/nothing"}},
+			"truto": {{"/unified/user-directory/organizations?name=" + url.QueryEscape(o.Name), "/unified/user-directory/organizations?name=nothing"},
+				{"/unified/user-directory/organizations?remote_query[slug]=" + o.Slug, "/unified/user-directory/organizations?remote_query[slug]=nothing"}},
+			"native": {{"/guildhall/v1/organizations?slug=" + o.Slug, "/guildhall/v1/organizations?slug=nothing"},
+				{"/guildhall/v1/organizations?external_id=" + o.ExternalID, "/guildhall/v1/organizations?external_id=nothing"},
+				{"/guildhall/v1/organizations?name_prefix=" + url.QueryEscape(o.Name), "/guildhall/v1/organizations?name_prefix=nothing"}},
+		} {
+			c := at.confined(t, dialect, at.here, at.here.other)
+			for _, p := range paths {
+				a, b := c.send("GET", p[existing], ""), c.send("GET", p[unknown], "")
+				if told(a) != told(b) {
+					t.Errorf("%s: another organization answers\n  %s\nand an unknown one\n  %s", p[existing], told(a), told(b))
+				}
 			}
 		}
-	}
+	})
 }
 
 // TestT_A07_A08_ListsHoldWhatTheCallerReaches lists everything there is with a
 // credential of an empty organization: what it counts must be its own.
 func TestT_A07_A08_ListsHoldWhatTheCallerReaches(t *testing.T) {
-	at := newSite(t)
-	user, org := at.here.ids[id.User], at.here.ids[id.Organization]
-	lists := map[string][][3]string{
-		"auth0": {
-			{"GET", "/api/v2/organizations?include_totals=true", ""}, {"GET", "/api/v2/organizations?take=100", ""},
-			{"GET", "/api/v2/users?include_totals=true", ""}, {"GET", "/api/v2/users?include_totals=true&q=email:*", ""},
-			{"GET", "/api/v2/users-by-email?email=a@a.example", ""}, {"GET", "/api/v2/users/{user}/organizations?include_totals=true", ""},
-			{"GET", "/api/v2/roles?include_totals=true&owner_id={org}", ""}, {"GET", "/api/v2/users?q=organization_id:{org}&include_totals=true", ""},
-		},
-		"stytch": {
-			{"POST", "/v1/b2b/organizations/search", "{}"}, {"POST", "/v1/b2b/organizations/members/search", `{"organization_ids":["{org}"]}`},
-			{"GET", "/v1/b2b/organizations/{org}/metrics", ""}, {"GET", "/v1/b2b/rbac/policy", ""},
-		},
-		"zitadel": {
-			{"POST", "/v2/organizations/_search", "{}"}, {"POST", "/v2beta/organizations/search", "{}"}, {"POST", "/v2/users", "{}"},
-			{"POST", "/v2/users/pats/search", "{}"}, {"POST", "/management/v1/users/_search", "{}"}, {"POST", "/management/v1/projects/_search", "{}"},
-			{"POST", "/management/v1/granted_projects/_search", "{}"}, {"POST", "/management/v1/projectgrants/_search", "{}"},
-			{"POST", "/management/v1/users/grants/_search", "{}"}, {"POST", "/management/v1/orgs/me/members/_search", "{}"},
-			{"POST", "/management/v1/users/{user}/memberships/_search", "{}"},
-			{"POST", "/zitadel.project.v2.ProjectService/ListProjects", "{}"}, {"POST", "/zitadel.project.v2.ProjectService/ListProjectGrants", "{}"},
-			{"POST", "/zitadel.authorization.v2.AuthorizationService/ListAuthorizations", "{}"},
-			{"POST", "/zitadel.internal_permission.v2.InternalPermissionService/ListAdministrators", "{}"},
-		},
-		"ssojet": {
-			{"GET", "/api/v1/organizations", ""}, {"GET", "/api/v1/tenants", ""}, {"GET", "/api/v1/users", ""}, {"GET", "/api/v1/users?limit=10", ""},
-			{"GET", "/api/v1/users?email=a@a.example", ""}, {"GET", "/api/v1/users/a@a.example/email", ""},
-			{"GET", "/api/v1/users/{user}/organizations", ""}, {"GET", "/api/v1/users/{user}/tenants", ""}, {"GET", "/api/v1/roles", ""},
-		},
-		"truto": {
-			{"GET", "/unified/user-directory/organizations", ""}, {"GET", "/unified/user-directory/users", ""},
-			{"GET", "/unified/user-directory/users?organization_id={org}", ""}, {"GET", "/unified/user-directory/organizations?user_id={user}", ""},
-			{"GET", "/unified/user-directory/role_assignments", ""}, {"GET", "/unified/user-directory/role_assignments?user_id={user}", ""},
-			{"GET", "/unified/user-directory/roles?organization_id={org}", ""}, {"GET", "/unified/user-directory/workspaces", ""},
-			{"GET", "/integrated-account", ""},
-		},
-		"native": {
-			{"GET", "/guildhall/v1/organizations?total=true", ""}, {"GET", "/guildhall/v1/users?total=true", ""}, {"GET", "/guildhall/v1/roles?total=true", ""},
-			{"GET", "/guildhall/v1/keys?total=true", ""}, {"GET", "/guildhall/v1/deletions?total=true", ""}, {"GET", "/guildhall/v1/users/{user}/organizations", ""},
-			{"GET", "/guildhall/v1/keys?organization={org}&total=true", ""}, {"GET", "/guildhall/v1/users?email=a@a.example&total=true", ""},
-		},
-	}
-	at.eachDialect(t, func(t *testing.T, tb table) {
-		c := at.confined(t, tb.dialect, at.here, at.here.other).in(at.here.other)
-		before := make([]string, len(lists[tb.dialect]))
-		fill := func(s string) string {
-			return strings.NewReplacer("{user}", c.spell(id.User, user), "{org}", c.spell(id.Organization, org)).Replace(s)
+	onBothEngines(t, func(t *testing.T, at *site) {
+		user, org := at.here.ids[id.User], at.here.ids[id.Organization]
+		lists := map[string][][3]string{
+			"auth0": {
+				{"GET", "/api/v2/organizations?include_totals=true", ""}, {"GET", "/api/v2/organizations?take=100", ""},
+				{"GET", "/api/v2/users?include_totals=true", ""}, {"GET", "/api/v2/users?include_totals=true&q=email:*", ""},
+				{"GET", "/api/v2/users-by-email?email=a@a.example", ""}, {"GET", "/api/v2/users/{user}/organizations?include_totals=true", ""},
+				{"GET", "/api/v2/roles?include_totals=true&owner_id={org}", ""}, {"GET", "/api/v2/users?q=organization_id:{org}&include_totals=true", ""},
+			},
+			"stytch": {
+				{"POST", "/v1/b2b/organizations/search", "{}"}, {"POST", "/v1/b2b/organizations/members/search", `{"organization_ids":["{org}"]}`},
+				{"GET", "/v1/b2b/organizations/{org}/metrics", ""}, {"GET", "/v1/b2b/rbac/policy", ""},
+			},
+			"zitadel": {
+				{"POST", "/v2/organizations/_search", "{}"}, {"POST", "/v2beta/organizations/search", "{}"}, {"POST", "/v2/users", "{}"},
+				{"POST", "/v2/users/pats/search", "{}"}, {"POST", "/management/v1/users/_search", "{}"}, {"POST", "/management/v1/projects/_search", "{}"},
+				{"POST", "/management/v1/granted_projects/_search", "{}"}, {"POST", "/management/v1/projectgrants/_search", "{}"},
+				{"POST", "/management/v1/users/grants/_search", "{}"}, {"POST", "/management/v1/orgs/me/members/_search", "{}"},
+				{"POST", "/management/v1/users/{user}/memberships/_search", "{}"},
+				{"POST", "/zitadel.project.v2.ProjectService/ListProjects", "{}"}, {"POST", "/zitadel.project.v2.ProjectService/ListProjectGrants", "{}"},
+				{"POST", "/zitadel.authorization.v2.AuthorizationService/ListAuthorizations", "{}"},
+				{"POST", "/zitadel.internal_permission.v2.InternalPermissionService/ListAdministrators", "{}"},
+			},
+			"ssojet": {
+				{"GET", "/api/v1/organizations", ""}, {"GET", "/api/v1/tenants", ""}, {"GET", "/api/v1/users", ""}, {"GET", "/api/v1/users?limit=10", ""},
+				{"GET", "/api/v1/users?email=a@a.example", ""}, {"GET", "/api/v1/users/a@a.example/email", ""},
+				{"GET", "/api/v1/users/{user}/organizations", ""}, {"GET", "/api/v1/users/{user}/tenants", ""}, {"GET", "/api/v1/roles", ""},
+			},
+			"truto": {
+				{"GET", "/unified/user-directory/organizations", ""}, {"GET", "/unified/user-directory/users", ""},
+				{"GET", "/unified/user-directory/users?organization_id={org}", ""}, {"GET", "/unified/user-directory/organizations?user_id={user}", ""},
+				{"GET", "/unified/user-directory/role_assignments", ""}, {"GET", "/unified/user-directory/role_assignments?user_id={user}", ""},
+				{"GET", "/unified/user-directory/roles?organization_id={org}", ""}, {"GET", "/unified/user-directory/workspaces", ""},
+				{"GET", "/integrated-account", ""},
+			},
+			"native": {
+				{"GET", "/guildhall/v1/organizations?total=true", ""}, {"GET", "/guildhall/v1/users?total=true", ""}, {"GET", "/guildhall/v1/roles?total=true", ""},
+				{"GET", "/guildhall/v1/keys?total=true", ""}, {"GET", "/guildhall/v1/deletions?total=true", ""}, {"GET", "/guildhall/v1/users/{user}/organizations", ""},
+				{"GET", "/guildhall/v1/keys?organization={org}&total=true", ""}, {"GET", "/guildhall/v1/users?email=a@a.example&total=true", ""},
+			},
 		}
-		for i, l := range lists[tb.dialect] {
-			w := c.send(l[0], fill(l[1]), fill(l[2]))
-			if w.Code >= 500 {
-				t.Errorf("%s: %s", l[1], told(w))
+		at.eachDialect(t, func(t *testing.T, tb table) {
+			c := at.confined(t, tb.dialect, at.here, at.here.other).in(at.here.other)
+			before := make([]string, len(lists[tb.dialect]))
+			fill := func(s string) string {
+				return strings.NewReplacer("{user}", c.spell(id.User, user), "{org}", c.spell(id.Organization, org)).Replace(s)
 			}
-			at.here.hidden(t, tb, edge.Route{Operation: l[1]}, "of an empty organization", w)
-			before[i] = told(w)
-		}
-		// More of everything elsewhere must not be felt here.
-		for n := range 3 {
-			o, err := at.Directory.CreateOrganization(t.Context(), at.here.by, directory.Organization{Name: fmt.Sprintf("More %s %d", tb.dialect, n)})
-			if err != nil {
-				t.Fatal(err)
+			for i, l := range lists[tb.dialect] {
+				w := c.send(l[0], fill(l[1]), fill(l[2]))
+				if w.Code >= 500 {
+					t.Errorf("%s: %s", l[1], told(w))
+				}
+				at.here.hidden(t, tb, edge.Route{Operation: l[1]}, "of an empty organization", w)
+				before[i] = told(w)
 			}
-			if _, err := at.Directory.CreateUser(t.Context(), at.here.by, directory.NewUser{User: directory.User{Home: o.ID, Username: fmt.Sprintf("more %s %d", tb.dialect, n)}}); err != nil {
-				t.Fatal(err)
+			// More of everything elsewhere must not be felt here.
+			for n := range 3 {
+				o, err := at.Directory.CreateOrganization(t.Context(), at.here.by, directory.Organization{Name: fmt.Sprintf("More %s %d", tb.dialect, n)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := at.Directory.CreateUser(t.Context(), at.here.by, directory.NewUser{User: directory.User{Home: o.ID, Username: fmt.Sprintf("more %s %d", tb.dialect, n)}}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := at.Directory.CreateRole(t.Context(), at.here.by, directory.Role{Organization: o.ID, Key: "more"}); err != nil {
+					t.Fatal(err)
+				}
 			}
-			if _, err := at.Directory.CreateRole(t.Context(), at.here.by, directory.Role{Organization: o.ID, Key: "more"}); err != nil {
-				t.Fatal(err)
+			for i, l := range lists[tb.dialect] {
+				if w := c.send(l[0], fill(l[1]), fill(l[2])); told(w) != before[i] {
+					t.Errorf("%s depends on other organizations:\nbefore %s\nafter  %s", l[1], before[i], told(w))
+				}
 			}
-		}
-		for i, l := range lists[tb.dialect] {
-			if w := c.send(l[0], fill(l[1]), fill(l[2])); told(w) != before[i] {
-				t.Errorf("%s depends on other organizations:\nbefore %s\nafter  %s", l[1], before[i], told(w))
-			}
-		}
+		})
 	})
 }
 
 // TestT_A15_PagesDependOnTheirOwnOrganizationAlone pages through members with every
 // page size while another organization changes between the pages.
 func TestT_A15_PagesDependOnTheirOwnOrganizationAlone(t *testing.T) {
-	at := newSite(t)
-	own := at.here.other
-	const people = 5
-	for n := range people {
-		if _, err := at.Directory.CreateUser(t.Context(), at.here.by, directory.NewUser{User: directory.User{Home: own, Email: fmt.Sprintf("own%d@b.example", n)}}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	noise := 0
-	disturb := func() {
-		noise++
-		u, err := at.Directory.CreateUser(t.Context(), at.here.by, directory.NewUser{User: directory.User{Home: at.here.ids[id.Organization], Email: fmt.Sprintf("noise%d@a.example", noise)}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if noise%2 == 0 {
-			if err := at.Directory.RemoveMember(t.Context(), at.here.by, at.here.ids[id.Organization], u.ID, erasure.Options{}); err != nil {
+	onBothEngines(t, func(t *testing.T, at *site) {
+		own := at.here.other
+		const people = 5
+		for n := range people {
+			if _, err := at.Directory.CreateUser(t.Context(), at.here.by, directory.NewUser{User: directory.User{Home: own, Email: fmt.Sprintf("own%d@b.example", n)}}); err != nil {
 				t.Fatal(err)
 			}
 		}
-	}
-	// A list gives the target of the first page of a size, where its items are, and
-	// how the next page is asked for.
-	type list struct {
-		path  func(c caller, size int) string
-		items string
-		next  func(a answer) string
-	}
-	cursor := func(parameter string, at ...any) func(answer) string {
-		return func(a answer) string {
-			if s, _ := a.at(at...).(string); s != "" {
-				return "&" + parameter + "=" + url.QueryEscape(s)
+		noise := 0
+		disturb := func() {
+			noise++
+			u, err := at.Directory.CreateUser(t.Context(), at.here.by, directory.NewUser{User: directory.User{Home: at.here.ids[id.Organization], Email: fmt.Sprintf("noise%d@a.example", noise)}})
+			if err != nil {
+				t.Fatal(err)
 			}
-			return ""
+			if noise%2 == 0 {
+				if err := at.Directory.RemoveMember(t.Context(), at.here.by, at.here.ids[id.Organization], u.ID, erasure.Options{}); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
-	}
-	lists := map[string]list{
-		"auth0": {func(c caller, size int) string {
-			return fmt.Sprintf("/api/v2/organizations/%s/members?take=%d", c.spell(id.Organization, own), size)
-		}, "members", cursor("from", "next")},
-		"ssojet": {func(c caller, size int) string {
-			return fmt.Sprintf("/api/v1/tenants/%s/users?limit=%d", c.spell(id.Organization, own), size)
-		}, "users", cursor("cursor", "next_cursor")},
-		"truto": {func(c caller, size int) string {
-			return fmt.Sprintf("/unified/user-directory/users?limit=%d", size)
-		}, "result", cursor("next_cursor", "next_cursor")},
-		"native": {func(c caller, size int) string {
-			return fmt.Sprintf("/guildhall/v1/organizations/%s/members?limit=%d", c.spell(id.Organization, own), size)
-		}, "items", cursor("cursor", "next_cursor")},
-	}
-	for dialect, l := range lists {
-		t.Run(dialect, func(t *testing.T) {
-			c := at.confined(t, dialect, at.here, own)
-			for size := 1; size <= people+1; size++ {
-				total, more := 0, ""
-				for page := 0; ; page++ {
-					a := c.ok(t, "GET", l.path(c, size)+more, "")
-					items, _ := a.at(l.items).([]any)
-					if len(items) != min(size, people-total) {
-						t.Fatalf("size %d, page %d: %d items", size, page, len(items))
-					}
-					total += len(items)
-					disturb()
-					if more = l.next(a); more == "" {
-						break
-					}
+		// A list gives the target of the first page of a size, where its items are, and
+		// how the next page is asked for.
+		type list struct {
+			path  func(c caller, size int) string
+			items string
+			next  func(a answer) string
+		}
+		cursor := func(parameter string, at ...any) func(answer) string {
+			return func(a answer) string {
+				if s, _ := a.at(at...).(string); s != "" {
+					return "&" + parameter + "=" + url.QueryEscape(s)
 				}
-				if total != people {
-					t.Errorf("size %d: %d people in all, want %d", size, total, people)
-				}
+				return ""
 			}
-		})
-	}
+		}
+		lists := map[string]list{
+			"auth0": {func(c caller, size int) string {
+				return fmt.Sprintf("/api/v2/organizations/%s/members?take=%d", c.spell(id.Organization, own), size)
+			}, "members", cursor("from", "next")},
+			"ssojet": {func(c caller, size int) string {
+				return fmt.Sprintf("/api/v1/tenants/%s/users?limit=%d", c.spell(id.Organization, own), size)
+			}, "users", cursor("cursor", "next_cursor")},
+			"truto": {func(c caller, size int) string {
+				return fmt.Sprintf("/unified/user-directory/users?limit=%d", size)
+			}, "result", cursor("next_cursor", "next_cursor")},
+			"native": {func(c caller, size int) string {
+				return fmt.Sprintf("/guildhall/v1/organizations/%s/members?limit=%d", c.spell(id.Organization, own), size)
+			}, "items", cursor("cursor", "next_cursor")},
+		}
+		for dialect, l := range lists {
+			t.Run(dialect, func(t *testing.T) {
+				c := at.confined(t, dialect, at.here, own)
+				for size := 1; size <= people+1; size++ {
+					total, more := 0, ""
+					for page := 0; ; page++ {
+						a := c.ok(t, "GET", l.path(c, size)+more, "")
+						items, _ := a.at(l.items).([]any)
+						if len(items) != min(size, people-total) {
+							t.Fatalf("size %d, page %d: %d items", size, page, len(items))
+						}
+						total += len(items)
+						disturb()
+						if more = l.next(a); more == "" {
+							break
+						}
+					}
+					if total != people {
+						t.Errorf("size %d: %d people in all, want %d", size, total, people)
+					}
+				}
+			})
+		}
+	})
 }
 
 // TestT_A09_ACredentialIsGoodForItsOwnAPIAlone presents every dialect's credential

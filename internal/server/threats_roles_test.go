@@ -206,94 +206,95 @@ func TestT_B04_ARoleOfAnotherOrganizationDoesNotExist(t *testing.T) {
 // TestT_B05_FieldsThatNobodyOfferedAreNotAssigned sends every protected attribute
 // along with a change of a name.
 func TestT_B05_FieldsThatNobodyOfferedAreNotAssigned(t *testing.T) {
-	at := newSite(t)
-	org, user, member := at.here.ids[id.Organization], at.here.ids[id.User], at.here.ids[id.Member]
-	alien := at.here.other
-	protected := func(c caller) map[string]any {
-		spelled, realm := c.spell(id.Organization, alien), c.spell(id.Realm, at.there.realm.ID)
-		return map[string]any{
-			"id": "1", "_id": "1", "user_id": "x|1", "userId": "1", "member_id": "member-1", "organization_id": spelled, "organizationId": spelled, "organization": spelled,
-			"home": spelled, "home_id": spelled, "resourceOwner": spelled, "realm": realm, "realm_id": realm, "account_id": realm, "tenant_id": spelled, "version": 99,
-			"created_at": "2001-01-01T00:00:00Z", "creationDate": "2001-01-01T00:00:00Z", "deleted_at": 1, "is_deleted": true, "is_admin": true, "isAdmin": true, "admin": true,
-			"operator": true, "roles": []string{"admin"}, "role": "owner", "permissions": []string{"*"}, "scopes": []string{"*"}, "claims": []string{"*"}, "grants": []string{"*"},
-			"alias": "x", "scope": spelled, "kind": "machine", "type": "service-account", "logins_count": 99, "sign_ins": 99, "last_login": "2001-01-01T00:00:00Z",
-			"is_email_verified": true, "email_address_verified": true, "isEmailVerified": true, "emailVerified": true, "password_hash": "x", "passwordHash": "x", "identities": []any{},
-			"protected": true, "name_claimed": true, "status": "deleted", "secret": "x", "is_default": true,
-		}
-	}
-	with := func(all map[string]any, own string, without ...string) string {
-		pairs := []any{}
-		for k, v := range all {
-			if !contains(without, k) {
-				pairs = append(pairs, k, v)
+	onBothEngines(t, func(t *testing.T, at *site) {
+		org, user, member := at.here.ids[id.Organization], at.here.ids[id.User], at.here.ids[id.Member]
+		alien := at.here.other
+		protected := func(c caller) map[string]any {
+			spelled, realm := c.spell(id.Organization, alien), c.spell(id.Realm, at.there.realm.ID)
+			return map[string]any{
+				"id": "1", "_id": "1", "user_id": "x|1", "userId": "1", "member_id": "member-1", "organization_id": spelled, "organizationId": spelled, "organization": spelled,
+				"home": spelled, "home_id": spelled, "resourceOwner": spelled, "realm": realm, "realm_id": realm, "account_id": realm, "tenant_id": spelled, "version": 99,
+				"created_at": "2001-01-01T00:00:00Z", "creationDate": "2001-01-01T00:00:00Z", "deleted_at": 1, "is_deleted": true, "is_admin": true, "isAdmin": true, "admin": true,
+				"operator": true, "roles": []string{"admin"}, "role": "owner", "permissions": []string{"*"}, "scopes": []string{"*"}, "claims": []string{"*"}, "grants": []string{"*"},
+				"alias": "x", "scope": spelled, "kind": "machine", "type": "service-account", "logins_count": 99, "sign_ins": 99, "last_login": "2001-01-01T00:00:00Z",
+				"is_email_verified": true, "email_address_verified": true, "isEmailVerified": true, "emailVerified": true, "password_hash": "x", "passwordHash": "x", "identities": []any{},
+				"protected": true, "name_claimed": true, "status": "deleted", "secret": "x", "is_default": true,
 			}
 		}
-		body := object(pairs...)
-		return strings.TrimSuffix(own, "}") + "," + strings.TrimPrefix(body, "{")
-	}
-	calls := map[string][]struct {
-		method, path, own string
-		offered           []string // protected names that this call really offers, or names itself
-	}{
-		"auth0": {
-			{"PATCH", "/api/v2/organizations/{org}", `{"display_name":"N1"}`, nil},
-			{"PATCH", "/api/v2/users/{user}", `{"nickname":"N1"}`, nil},
-			{"POST", "/api/v2/users", `{"connection":"Username-Password-Authentication","email":"n1@a.example"}`, []string{"user_id"}},
-		},
-		"stytch": {
-			{"PUT", "/v1/b2b/organizations/{org}", `{"organization_logo_url":"https://l.example"}`, nil},
-			{"PUT", "/v1/b2b/organizations/{org}/members/{member}", `{"name":"N2"}`, []string{"roles"}},
-			{"POST", "/v1/b2b/organizations/{org}/members", `{"email_address":"n2@a.example"}`, []string{"roles"}},
-		},
-		"zitadel": {
-			{"PUT", "/management/v1/orgs/me", `{"name":"N3"}`, nil},
-			{"PUT", "/management/v1/users/{user}/profile", `{"firstName":"N","lastName":"3","displayName":"N3"}`, nil},
-			{"PATCH", "/v2/users/{user}", `{"username":"n3"}`, nil},
-			{"POST", "/management/v1/users/human", `{"userName":"n3b","profile":{"firstName":"N","lastName":"3"},"email":{"email":"n3@a.example"}}`, nil},
-		},
-		"ssojet": {
-			{"PUT", "/api/v1/organization/{org}", `{"address":"N4"}`, nil},
-			{"PUT", "/api/v1/users/{user}", `{"first_name":"N4"}`, nil},
-			{"POST", "/api/v1/users", `{"email":"n4@a.example"}`, nil},
-		},
-		"truto": {
-			{"PATCH", "/unified/user-directory/organizations/{org}", `{"pricing_plan":"N5"}`, nil},
-			{"PATCH", "/unified/user-directory/users/{user}", `{"title":"N5"}`, []string{"type", "status"}},
-			{"POST", "/unified/user-directory/users", `{"emails":[{"email":"n5@a.example"}]}`, []string{"type", "status", "roles", "organization_id"}},
-		},
-		"native": {
-			{"PATCH", "/guildhall/v1/organizations/{org}", `{"display_name":"N6"}`, []string{"protected"}},
-			{"PATCH", "/guildhall/v1/users/{user}", `{"nickname":"N6"}`, nil},
-			{"PATCH", "/guildhall/v1/organizations/{org}/members/{member}", `{"external_id":"m6"}`, nil},
-			{"POST", "/guildhall/v1/users", `{"email":"n6@a.example"}`, []string{"organization", "kind"}},
-		},
-	}
-	at.eachDialect(t, func(t *testing.T, tb table) {
-		c := at.root(t, tb.dialect, at.here).in(org)
-		fill := strings.NewReplacer("{org}", c.spell(id.Organization, org), "{user}", c.spell(id.User, user), "{member}", c.spell(id.Member, member))
-		for _, call := range calls[tb.dialect] {
-			before := at.guarded(t)
-			w := c.send(call.method, fill.Replace(call.path), with(protected(c), call.own, call.offered...))
-			if w.Code >= 500 {
-				t.Errorf("%s %s: %s", call.method, call.path, told(w))
+		with := func(all map[string]any, own string, without ...string) string {
+			pairs := []any{}
+			for k, v := range all {
+				if !contains(without, k) {
+					pairs = append(pairs, k, v)
+				}
 			}
-			if w.Code >= 300 { // refused as a whole: the call must be good without them
-				c.ok(t, call.method, fill.Replace(call.path), call.own)
-			}
-			if after := at.guarded(t); after != before {
-				t.Errorf("%s %s:\nbefore %s\nafter  %s", call.method, call.path, before, after)
-			}
+			body := object(pairs...)
+			return strings.TrimSuffix(own, "}") + "," + strings.TrimPrefix(body, "{")
 		}
-		// Nobody who was made got more than was offered.
-		page, err := at.Directory.Users(t.Context(), at.here.by, query.Query{Where: []query.Condition{query.Where("email_key", query.Prefix, "n")}})
-		if err != nil {
-			t.Fatal(err)
+		calls := map[string][]struct {
+			method, path, own string
+			offered           []string // protected names that this call really offers, or names itself
+		}{
+			"auth0": {
+				{"PATCH", "/api/v2/organizations/{org}", `{"display_name":"N1"}`, nil},
+				{"PATCH", "/api/v2/users/{user}", `{"nickname":"N1"}`, nil},
+				{"POST", "/api/v2/users", `{"connection":"Username-Password-Authentication","email":"n1@a.example"}`, []string{"user_id"}},
+			},
+			"stytch": {
+				{"PUT", "/v1/b2b/organizations/{org}", `{"organization_logo_url":"https://l.example"}`, nil},
+				{"PUT", "/v1/b2b/organizations/{org}/members/{member}", `{"name":"N2"}`, []string{"roles"}},
+				{"POST", "/v1/b2b/organizations/{org}/members", `{"email_address":"n2@a.example"}`, []string{"roles"}},
+			},
+			"zitadel": {
+				{"PUT", "/management/v1/orgs/me", `{"name":"N3"}`, nil},
+				{"PUT", "/management/v1/users/{user}/profile", `{"firstName":"N","lastName":"3","displayName":"N3"}`, nil},
+				{"PATCH", "/v2/users/{user}", `{"username":"n3"}`, nil},
+				{"POST", "/management/v1/users/human", `{"userName":"n3b","profile":{"firstName":"N","lastName":"3"},"email":{"email":"n3@a.example"}}`, nil},
+			},
+			"ssojet": {
+				{"PUT", "/api/v1/organization/{org}", `{"address":"N4"}`, nil},
+				{"PUT", "/api/v1/users/{user}", `{"first_name":"N4"}`, nil},
+				{"POST", "/api/v1/users", `{"email":"n4@a.example"}`, nil},
+			},
+			"truto": {
+				{"PATCH", "/unified/user-directory/organizations/{org}", `{"pricing_plan":"N5"}`, nil},
+				{"PATCH", "/unified/user-directory/users/{user}", `{"title":"N5"}`, []string{"type", "status"}},
+				{"POST", "/unified/user-directory/users", `{"emails":[{"email":"n5@a.example"}]}`, []string{"type", "status", "roles", "organization_id"}},
+			},
+			"native": {
+				{"PATCH", "/guildhall/v1/organizations/{org}", `{"display_name":"N6"}`, []string{"protected"}},
+				{"PATCH", "/guildhall/v1/users/{user}", `{"nickname":"N6"}`, nil},
+				{"PATCH", "/guildhall/v1/organizations/{org}/members/{member}", `{"external_id":"m6"}`, nil},
+				{"POST", "/guildhall/v1/users", `{"email":"n6@a.example"}`, []string{"organization", "kind"}},
+			},
 		}
-		for _, u := range page.Items {
-			if u.EmailVerified || u.Kind != directory.Human || u.State == directory.UserDeleted || u.Home == alien || u.SignIns != 0 || u.CreatedAt.Year() < 2020 {
-				t.Errorf("a new user got what nobody offered: %+v", u)
+		at.eachDialect(t, func(t *testing.T, tb table) {
+			c := at.root(t, tb.dialect, at.here).in(org)
+			fill := strings.NewReplacer("{org}", c.spell(id.Organization, org), "{user}", c.spell(id.User, user), "{member}", c.spell(id.Member, member))
+			for _, call := range calls[tb.dialect] {
+				before := at.guarded(t)
+				w := c.send(call.method, fill.Replace(call.path), with(protected(c), call.own, call.offered...))
+				if w.Code >= 500 {
+					t.Errorf("%s %s: %s", call.method, call.path, told(w))
+				}
+				if w.Code >= 300 { // refused as a whole: the call must be good without them
+					c.ok(t, call.method, fill.Replace(call.path), call.own)
+				}
+				if after := at.guarded(t); after != before {
+					t.Errorf("%s %s:\nbefore %s\nafter  %s", call.method, call.path, before, after)
+				}
 			}
-		}
+			// Nobody who was made got more than was offered.
+			page, err := at.Directory.Users(t.Context(), at.here.by, query.Query{Where: []query.Condition{query.Where("email_key", query.Prefix, "n")}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, u := range page.Items {
+				if u.EmailVerified || u.Kind != directory.Human || u.State == directory.UserDeleted || u.Home == alien || u.SignIns != 0 || u.CreatedAt.Year() < 2020 {
+					t.Errorf("a new user got what nobody offered: %+v", u)
+				}
+			}
+		})
 	})
 }
 

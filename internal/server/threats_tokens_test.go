@@ -154,79 +154,81 @@ func TestT_I01_I02_I03_OnlyOurOwnKeysSign(t *testing.T) {
 // TestT_D05_OneAddressIsOneAddress tries to write addresses that two programs read
 // as two.
 func TestT_D05_OneAddressIsOneAddress(t *testing.T) {
-	at := newSite(t)
-	org := at.here.ids[id.Organization]
-	creates := map[string]func(c caller, email string) [3]string{
-		"auth0": func(c caller, email string) [3]string {
-			return [3]string{"POST", "/api/v2/users", object("connection", "c", "email", email)}
-		},
-		"stytch": func(c caller, email string) [3]string {
-			return [3]string{"POST", "/v1/b2b/organizations/" + c.spell(id.Organization, org) + "/members", object("email_address", email)}
-		},
-		"zitadel": func(c caller, email string) [3]string {
-			return [3]string{"POST", "/management/v1/users/human", object("userName", randomUUID(), "profile", map[string]string{"firstName": "a", "lastName": "b"}, "email", map[string]any{"email": email})}
-		},
-		"ssojet": func(c caller, email string) [3]string {
-			return [3]string{"POST", "/api/v1/users", object("email", email)}
-		},
-		"truto": func(c caller, email string) [3]string {
-			return [3]string{"POST", "/unified/user-directory/users", object("emails", []map[string]string{{"email": email}})}
-		},
-		"native": func(c caller, email string) [3]string {
-			return [3]string{"POST", "/guildhall/v1/users", object("email", email)}
-		},
-	}
-	for _, email := range []string{
-		"a@evil.example@good.example", "a＠good.example", `"a@good.example"@evil.example`, "a@", "@good.example", "a b@good.example", "a@good.example\n", "a@good.example,b@evil.example",
-		"<a@good.example>", "A <a@good.example>", "a@good.example (b)", "a@good.example\x00", "a", strings.Repeat("a", 65) + "@good.example", "a@" + strings.Repeat("a", 255) + ".example",
-		"a\r\nBcc: b@good.example", "a@good.example ", " a@good.example", "a@[127.0.0.1]@good.example",
-	} {
-		for dialect, create := range creates {
-			c := at.root(t, dialect, at.here)
-			call := create(c, email)
-			c.refused(t, call[0], call[1], call[2], 400)
+	onBothEngines(t, func(t *testing.T, at *site) {
+		org := at.here.ids[id.Organization]
+		creates := map[string]func(c caller, email string) [3]string{
+			"auth0": func(c caller, email string) [3]string {
+				return [3]string{"POST", "/api/v2/users", object("connection", "c", "email", email)}
+			},
+			"stytch": func(c caller, email string) [3]string {
+				return [3]string{"POST", "/v1/b2b/organizations/" + c.spell(id.Organization, org) + "/members", object("email_address", email)}
+			},
+			"zitadel": func(c caller, email string) [3]string {
+				return [3]string{"POST", "/management/v1/users/human", object("userName", randomUUID(), "profile", map[string]string{"firstName": "a", "lastName": "b"}, "email", map[string]any{"email": email})}
+			},
+			"ssojet": func(c caller, email string) [3]string {
+				return [3]string{"POST", "/api/v1/users", object("email", email)}
+			},
+			"truto": func(c caller, email string) [3]string {
+				return [3]string{"POST", "/unified/user-directory/users", object("emails", []map[string]string{{"email": email}})}
+			},
+			"native": func(c caller, email string) [3]string {
+				return [3]string{"POST", "/guildhall/v1/users", object("email", email)}
+			},
 		}
-	}
-	page, err := at.Directory.Users(t.Context(), at.here.by, query.Query{Where: []query.Condition{query.Where("email_key", query.Contains, "good.example")}})
-	if err != nil || len(page.Items) > 0 {
-		t.Errorf("somebody got in: %+v %v", page.Items, err)
-	}
-	for n, dialect := range []string{"auth0", "stytch", "zitadel", "ssojet", "truto", "native"} { // one person, however it is written
-		c := at.root(t, dialect, at.here)
-		address := fmt.Sprintf("twin%d@good.example", n)
-		first, second := creates[dialect](c, address), creates[dialect](c, strings.ToUpper(address))
-		c.ok(t, first[0], first[1], first[2])
-		c.refused(t, second[0], second[1], second[2], 400, 409, 422)
-	}
+		for _, email := range []string{
+			"a@evil.example@good.example", "a＠good.example", `"a@good.example"@evil.example`, "a@", "@good.example", "a b@good.example", "a@good.example\n", "a@good.example,b@evil.example",
+			"<a@good.example>", "A <a@good.example>", "a@good.example (b)", "a@good.example\x00", "a", strings.Repeat("a", 65) + "@good.example", "a@" + strings.Repeat("a", 255) + ".example",
+			"a\r\nBcc: b@good.example", "a@good.example ", " a@good.example", "a@[127.0.0.1]@good.example",
+		} {
+			for dialect, create := range creates {
+				c := at.root(t, dialect, at.here)
+				call := create(c, email)
+				c.refused(t, call[0], call[1], call[2], 400)
+			}
+		}
+		page, err := at.Directory.Users(t.Context(), at.here.by, query.Query{Where: []query.Condition{query.Where("email_key", query.Contains, "good.example")}})
+		if err != nil || len(page.Items) > 0 {
+			t.Errorf("somebody got in: %+v %v", page.Items, err)
+		}
+		for n, dialect := range []string{"auth0", "stytch", "zitadel", "ssojet", "truto", "native"} { // one person, however it is written
+			c := at.root(t, dialect, at.here)
+			address := fmt.Sprintf("twin%d@good.example", n)
+			first, second := creates[dialect](c, address), creates[dialect](c, strings.ToUpper(address))
+			c.ok(t, first[0], first[1], first[2])
+			c.refused(t, second[0], second[1], second[2], 400, 409, 422)
+		}
+	})
 }
 
 // TestT_E05_E06_AnInvitationsTicketIsShownOnce looks for it wherever invitations are
 // shown, and for invitations where they are none of the caller's business.
 func TestT_E05_E06_AnInvitationsTicketIsShownOnce(t *testing.T) {
-	at := newSite(t)
-	org := at.here.ids[id.Organization]
-	client, _ := at.testClient(t, at.here, clientOf("auth0"))
-	a, n := at.root(t, "auth0", at.here), at.root(t, "native", at.here)
-	made := a.ok(t, "POST", "/api/v2/organizations/"+a.spell(id.Organization, org)+"/invitations",
-		object("client_id", client, "inviter", map[string]string{"name": "i"}, "invitee", map[string]string{"email": "v@a.example"}))
-	ticket := made.text("ticket_id")
-	if !strings.Contains(made.text("invitation_url"), ticket) {
-		t.Fatal(made.v)
-	}
-	for _, c := range []caller{a, n} {
-		for _, r := range c.tb.routes {
-			if r.Method != "GET" {
-				continue
-			}
-			path, _ := c.tb.filled(t, at.here, r.Pattern, true)
-			for _, more := range []string{"", "?fields=ticket_id,invitation_url", "?include_totals=true"} {
-				if w := c.send("GET", path+more, ""); strings.Contains(w.Body.String(), ticket) || strings.Contains(w.Body.String(), directory.TicketHash(ticket)) {
-					t.Errorf("%s shows it: %s", r.Operation, told(w))
+	onBothEngines(t, func(t *testing.T, at *site) {
+		org := at.here.ids[id.Organization]
+		client, _ := at.testClient(t, at.here, clientOf("auth0"))
+		a, n := at.root(t, "auth0", at.here), at.root(t, "native", at.here)
+		made := a.ok(t, "POST", "/api/v2/organizations/"+a.spell(id.Organization, org)+"/invitations",
+			object("client_id", client, "inviter", map[string]string{"name": "i"}, "invitee", map[string]string{"email": "v@a.example"}))
+		ticket := made.text("ticket_id")
+		if !strings.Contains(made.text("invitation_url"), ticket) {
+			t.Fatal(made.v)
+		}
+		for _, c := range []caller{a, n} {
+			for _, r := range c.tb.routes {
+				if r.Method != "GET" {
+					continue
+				}
+				path, _ := c.tb.filled(t, at.here, r.Pattern, true)
+				for _, more := range []string{"", "?fields=ticket_id,invitation_url", "?include_totals=true"} {
+					if w := c.send("GET", path+more, ""); strings.Contains(w.Body.String(), ticket) || strings.Contains(w.Body.String(), directory.TicketHash(ticket)) {
+						t.Errorf("%s shows it: %s", r.Operation, told(w))
+					}
 				}
 			}
 		}
-	}
-	few := at.testKey(t, at.here, credential.Key{Scheme: "native", Organization: org, Name: "few", Claims: []string{"organization:read", "member:read"}}, "gh_")
-	m := caller{at, n.tb, at.here, bearer(few), ""}
-	m.refused(t, "GET", "/guildhall/v1/organizations/"+n.spell(id.Organization, org)+"/invitations", "", http.StatusForbidden)
+		few := at.testKey(t, at.here, credential.Key{Scheme: "native", Organization: org, Name: "few", Claims: []string{"organization:read", "member:read"}}, "gh_")
+		m := caller{at, n.tb, at.here, bearer(few), ""}
+		m.refused(t, "GET", "/guildhall/v1/organizations/"+n.spell(id.Organization, org)+"/invitations", "", http.StatusForbidden)
+	})
 }
