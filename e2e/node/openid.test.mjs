@@ -1,6 +1,7 @@
 // Foreign OpenID clients for Node, unmodified: openid-client, and the two generations of Auth.js.
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { suite, test } from 'node:test';
 import { Auth, skipCSRFCheck } from '@auth/core';
@@ -85,87 +86,141 @@ suite('openid-client', () => {
   });
 });
 
-/** What the documentation of Auth.js tells to do for refreshing: its own code keeps the tokens and asks for new ones. */
-const keeping = {
-  jwt: ({ token, account: given }) => (given ? { ...token, refresh_token: given.refresh_token, id_token: given.id_token } : token),
-  session: ({ session, token }) => ({ ...session, id_token: token.id_token, refresh_token: token.refresh_token }),
-};
+/** The callbacks that the documentation of Auth.js tells to write: they keep the tokens, and renew them when they have expired. */
+const keeping = (config, app, ended) => ({
+  callbacks: {
+    async jwt({ token, account: given }) {
+      if (given) return { ...token, access_token: given.access_token, expires_at: given.expires_at, refresh_token: given.refresh_token, id_token: given.id_token };
+      if (Date.now() < token.expires_at * 1000) return token;
+      const answer = await fetch(config.serverMetadata().token_endpoint, {
+        method: 'POST', body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token: token.refresh_token, client_id: app.client_id, client_secret: app.client_secret }),
+      });
+      const fresh = await answer.json();
+      if (!answer.ok) return { ...token, error: fresh.error };
+      return { ...token, ...fresh, expires_at: Math.floor(Date.now() / 1000) + fresh.expires_in };
+    },
+    session: ({ session, token }) => ({ ...session, access_token: token.access_token, error: token.error }),
+  },
+  events: { signOut: ({ token }) => { ended.id_token = token.id_token; } },
+});
 
-/** Goes on as such applications do: refreshes and signs out with what the session keeps. */
-async function goOn(issuer, app, who, session) {
-  const config = await client.discovery(new URL(issuer), app.client_id, app.client_secret);
-  const fresh = await client.refreshTokenGrant(config, session.refresh_token);
-  assert.notEqual(fresh.refresh_token, session.refresh_token);
-  const out = await who.visit(client.buildEndSessionUrl(config, { id_token_hint: fresh.id_token, post_logout_redirect_uri: bye }).href);
+const claimsOf = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+
+/** Goes on as such an application does: lets its session renew the tokens, and signs out of it and of the provider. */
+async function goOn({ config, user, who, ended }, first, session, signOut) {
+  await new Promise((done) => setTimeout(done, 1100)); // its access tokens last a second
+  const second = await session();
+  assert.equal(second.error, undefined);
+  assert.notEqual(second.access_token, first.access_token, 'nothing was renewed');
+  assert.equal((await client.fetchUserInfo(config, second.access_token, user.id)).email, user.email);
+  await signOut();
+  assert.equal((await session())?.user, undefined, 'the application has a session still');
+  assert.equal(claimsOf(ended.id_token).sub, user.id);
+  const out = await who.visit(client.buildEndSessionUrl(config, { id_token_hint: ended.id_token, post_logout_redirect_uri: bye }).href);
   assert.equal(out.href, bye);
+  await assert.rejects(signIn(config, who, { prompt: 'none' }), { error: 'login_required' });
+}
+
+/** What a test of Auth.js begins with. */
+async function begin(issuer, callback) {
+  const [app, user] = [await register({ redirect_uris: [callback, back], access_life: 1 }), await account()];
+  const config = await client.discovery(new URL(issuer), app.client_id, app.client_secret);
+  return { app, user, config, who: person(user), cookies: jar(), ended: {} };
 }
 
 const host = 'http://localhost:3000';
 const scope = 'openid profile email offline_access';
+const secret = 'a secret of the application that is long enough';
+const form = { 'content-type': 'application/x-www-form-urlencoded' };
 
 suite('@auth/core', () => {
   for (const issuer of issuers) {
-    test(`signs in at ${new URL(issuer).hostname}${new URL(issuer).pathname}`, async () => {
-      const [app, user] = [await register({ redirect_uris: [`${host}/auth/callback/guildhall`] }), await account()];
-      const cookies = jar();
+    test(`signs in, renews and signs out at ${new URL(issuer).hostname}${new URL(issuer).pathname}`, async () => {
+      const at = await begin(issuer, `${host}/auth/callback/guildhall`);
+      const { app, user, who, cookies } = at;
       const call = async (path, init = {}) => {
         const answer = await Auth(new Request(`${host}/auth${path}`, { ...init, headers: { cookie: cookies.header(), ...init.headers } }), {
-          basePath: '/auth', trustHost: true, secret: 'a secret of the application that is long enough', skipCSRFCheck, callbacks: keeping,
+          basePath: '/auth', trustHost: true, secret, skipCSRFCheck, ...keeping(at.config, app, at.ended),
           logger: { error: (e) => { throw e; }, warn() {}, debug() {} },
           providers: [{ id: 'guildhall', name: 'Guildhall', type: 'oidc', issuer, clientId: app.client_id, clientSecret: app.client_secret, checks: ['pkce', 'state', 'nonce'], authorization: { params: { scope } } }],
         });
         cookies.keep(answer.headers.getSetCookie());
         return answer;
       };
-      const begun = await call('/signin/guildhall', { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: 'callbackUrl=/' });
-      const who = person(user);
+      const session = async () => (await call('/session')).json();
+      const begun = await call('/signin/guildhall', { method: 'POST', headers: form, body: 'callbackUrl=/' });
       const to = await who.visit(begun.headers.get('location'));
       assert.equal(to.origin + to.pathname, `${host}/auth/callback/guildhall`);
       const done = await call(`/callback/guildhall${to.search}`);
       assert.equal(done.headers.get('location'), `${host}/`);
-      const session = await (await call('/session')).json();
-      assert.equal(session.user.email, user.email);
-      await goOn(issuer, app, who, session);
+      const first = await session();
+      assert.equal(first.user.email, user.email);
+      await goOn(at, first, session, () => call('/signout', { method: 'POST', headers: form, body: 'callbackUrl=/' }));
     });
   }
 });
 
+/** Serves the handler of next-auth's API route, with what its framework adds to requests and answers. */
+async function serveNext(NextAuth, options) {
+  const listening = createServer(async (request, response) => {
+    const at = new URL(request.url, 'http://localhost');
+    let body = '';
+    for await (const part of request) body += part;
+    Object.assign(request, {
+      query: { ...Object.fromEntries(at.searchParams), nextauth: at.pathname.replace('/api/auth/', '').split('/') },
+      body: Object.fromEntries(new URLSearchParams(body)),
+      cookies: Object.fromEntries((request.headers.cookie ?? '').split('; ').filter(Boolean).map((c) => [c.slice(0, c.indexOf('=')), decodeURIComponent(c.slice(c.indexOf('=') + 1))])),
+    });
+    Object.assign(response, {
+      status(code) { response.statusCode = code; return response; },
+      json(value) { response.setHeader('content-type', 'application/json'); response.end(JSON.stringify(value)); },
+      send(value) { response.end(typeof value === 'object' ? JSON.stringify(value) : value); },
+      redirect(code, to) { response.writeHead(code, { location: to }).end(); },
+    });
+    await NextAuth(request, response, options()).catch((e) => response.writeHead(500).end(String(e.stack)));
+  });
+  await new Promise((done) => listening.listen(0, '127.0.0.1', done));
+  return { url: `http://localhost:${listening.address().port}`, reach: `http://127.0.0.1:${listening.address().port}`, close: () => listening.close() };
+}
+
 suite('next-auth', () => {
   const NextAuth = createRequire(import.meta.url)('next-auth').default;
   for (const issuer of issuers) {
-    test(`signs in at ${new URL(issuer).hostname}${new URL(issuer).pathname}`, async () => {
-      process.env.NEXTAUTH_URL = host;
-      const [app, user] = [await register({ redirect_uris: [`${host}/api/auth/callback/guildhall`] }), await account()];
-      const cookies = jar();
-      const options = {
-        secret: 'a secret of the application that is long enough', callbacks: keeping, logger: { error: (code, e) => { throw e.error ?? e; }, warn() {}, debug() {} },
-        providers: [{
-          id: 'guildhall', name: 'Guildhall', type: 'oauth', wellKnown: `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, clientId: app.client_id,
-          clientSecret: app.client_secret, idToken: true, checks: ['pkce', 'state', 'nonce'], authorization: { params: { scope } },
-          profile: ({ sub, name, email }) => ({ id: sub, name, email }),
-        }],
-      };
-      // The handler of an API route, which asks of the framework only what is here.
-      const call = async (method, path, { query = {}, body = {} } = {}) => {
-        const answer = { status: 200, headers: {} };
-        const response = {
-          getHeader: (name) => answer.headers[name.toLowerCase()], setHeader: (name, value) => { answer.headers[name.toLowerCase()] = value; },
-          status(code) { answer.status = code; return response; }, json(value) { answer.body = value; }, send(value) { answer.body = value; }, end() {},
-          redirect(code, to) { answer.status = code; answer.headers.location = to; },
+    test(`signs in, renews and signs out at ${new URL(issuer).hostname}${new URL(issuer).pathname}`, async () => {
+      let options;
+      const site = await serveNext(NextAuth, () => options);
+      try {
+        process.env.NEXTAUTH_URL = site.url;
+        const at = await begin(issuer, `${site.url}/api/auth/callback/guildhall`);
+        const { app, user, who, cookies } = at;
+        options = {
+          secret, ...keeping(at.config, app, at.ended), logger: { error: (code, e) => { throw e.error ?? e; }, warn() {}, debug() {} },
+          providers: [{
+            id: 'guildhall', name: 'Guildhall', type: 'oauth', wellKnown: `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, clientId: app.client_id,
+            clientSecret: app.client_secret, idToken: true, checks: ['pkce', 'state', 'nonce'], authorization: { params: { scope } },
+            profile: ({ sub, name, email }) => ({ id: sub, name, email }),
+          }],
         };
-        await NextAuth({ method, query: { nextauth: path.split('/'), ...query }, body, headers: { host: 'localhost:3000' }, cookies: Object.fromEntries([...cookies.cookies].map(([k, v]) => [k, decodeURIComponent(v)])) }, response, options);
-        cookies.keep([answer.headers['set-cookie'] ?? []].flat());
-        return answer;
-      };
-      const { csrfToken } = (await call('GET', 'csrf')).body;
-      const begun = await call('POST', 'signin/guildhall', { body: { csrfToken, callbackUrl: host } });
-      const who = person(user);
-      const to = await who.visit(begun.headers.location ?? begun.body.url);
-      assert.equal(to.origin + to.pathname, `${host}/api/auth/callback/guildhall`);
-      await call('GET', 'callback/guildhall', { query: Object.fromEntries(to.searchParams) });
-      const session = (await call('GET', 'session')).body;
-      assert.equal(session.user.email, user.email);
-      await goOn(issuer, app, who, session);
+        const call = async (path, body) => {
+          const answer = await fetch(`${site.reach}/api/auth/${path}`, {
+            method: body ? 'POST' : 'GET', redirect: 'manual', headers: { cookie: cookies.header(), ...(body && form) }, body: body && new URLSearchParams(body),
+          });
+          cookies.keep(answer.headers.getSetCookie());
+          assert.ok(answer.status < 400, `${path}: ${answer.status} ${answer.status < 400 ? '' : await answer.text()}`);
+          return answer;
+        };
+        const session = async () => (await call('session')).json();
+        const { csrfToken } = await (await call('csrf')).json();
+        const begun = await call('signin/guildhall', { csrfToken, callbackUrl: site.url });
+        const to = await who.visit(begun.headers.get('location'));
+        assert.equal(to.origin + to.pathname, `${site.url}/api/auth/callback/guildhall`);
+        await call(`callback/guildhall${to.search}`);
+        const first = await session();
+        assert.equal(first.user.email, user.email);
+        await goOn(at, first, session, () => call('signout', { csrfToken, callbackUrl: site.url }));
+      } finally {
+        site.close();
+      }
     });
   }
 });
