@@ -16,7 +16,7 @@ import (
 // mountPages lets people sign in on pages of this server.
 func (s *Server) mountPages(mount func(prefixes []string, h http.Handler)) {
 	pages := &login.Pages{
-		Authn: s.SignIn, Sessions: s.Sessions, Provider: s.Provider, Credentials: s.Credentials, Directory: s.Directory, Vault: s.Vault,
+		Authn: s.SignIn, Sessions: s.Sessions, Provider: s.Provider, Credentials: s.Credentials, Directory: s.Directory,
 		RealmAt: s.Realms.At, RealmName: s.realmName, Origins: func(realm id.ID) []string { return s.originsOf(realm) },
 		Rules: s.signUpRules, ClientIP: edge.ClientIP(s.TrustedProxies), Now: time.Now, Log: s.Log,
 		Guard: s.Guard, Connections: s.Connections, Captcha: login.Captcha{Service: s.Captcha.Service, SiteKey: s.Captcha.SiteKey},

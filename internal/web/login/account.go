@@ -1,7 +1,6 @@
 package login
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -42,7 +41,7 @@ func (p *Pages) accountRoutes(on func(string, func(*visit) error)) {
 	// identity provider vouched for.
 	fresh := func(pattern string, h func(*visit, session.Session) error) {
 		own(pattern, func(v *visit, in session.Session) error {
-			if v.Now().Sub(in.ProvenAt()) > freshFor {
+			if v.Authn.Fresh(in) != nil {
 				return v.again(in)
 			}
 			return h(v, in)
@@ -65,8 +64,6 @@ func (p *Pages) accountRoutes(on func(string, func(*visit) error)) {
 	fresh("GET /account/password", (*visit).askPassword)
 	fresh("POST /account/password", (*visit).changePassword)
 }
-
-const freshFor = 15 * time.Minute
 
 // again has somebody prove themselves once more, as who they are.
 func (v *visit) again(in session.Session) error {
@@ -180,33 +177,12 @@ func (v *visit) switchTo(in session.Session) error {
 	return v.finish()
 }
 
-// A ceremony is the making of a passkey, sealed, in the browser of whoever makes it.
-type ceremony struct {
-	Session  id.ID               `json:"session"`
-	Until    time.Time           `json:"until"`
-	Ceremony credential.Ceremony `json:"ceremony"`
-}
-
-const ceremonyLife = 10 * time.Minute
-
 func (v *visit) newPasskey(in session.Session) error {
-	u, err := v.person(in)
+	options, handle, err := v.Authn.NewPasskey(v.r.Context(), v.own(in), v.origin)
 	if err != nil {
 		return err
 	}
-	options, made, err := v.Credentials.BeginPasskey(v.r.Context(), v.realm, u, v.origin, v.Name)
-	if err != nil {
-		return err
-	}
-	plain, err := json.Marshal(ceremony{in.ID, v.Now().Add(ceremonyLife), made})
-	if err != nil {
-		return err
-	}
-	sealed, err := v.Vault.Seal(v.r.Context(), v.realm, id.None, ceremonyCookie, plain)
-	if err != nil {
-		return err
-	}
-	v.setCookie(v.cookieName(ceremonyCookie), base64.RawURLEncoding.EncodeToString(sealed), ceremonyLife)
+	v.setCookie(v.cookieName(ceremonyCookie), handle, 10*time.Minute)
 	text, err := json.Marshal(options)
 	if err != nil {
 		return err
@@ -214,54 +190,22 @@ func (v *visit) newPasskey(in session.Session) error {
 	return v.show(http.StatusOK, NewPasskey(NewPasskeyView{View: v.titled("new_passkey_title"), Options: string(text), Action: "/account/passkeys"}))
 }
 
+// own is somebody who changes what they sign in with.
+func (v *visit) own(in session.Session) authn.Own {
+	return authn.Own{Realm: v.realm, Session: in, Address: v.address(), Title: v.Name}
+}
+
 func (v *visit) addPasskey(in session.Session) error {
+	handle := v.cookie(v.cookieName(ceremonyCookie))
 	v.dropCookie(v.cookieName(ceremonyCookie))
-	sealed, err := base64.RawURLEncoding.DecodeString(v.cookie(v.cookieName(ceremonyCookie)))
-	if err != nil || len(sealed) == 0 {
-		return authn.ErrFlow
-	}
-	plain, err := v.Vault.Open(v.r.Context(), v.realm, id.None, ceremonyCookie, sealed)
-	var c ceremony
-	if err != nil || json.Unmarshal(plain, &c) != nil || c.Session != in.ID || v.Now().After(c.Until) {
-		return authn.ErrFlow.Because(err)
-	}
-	u, err := v.person(in)
-	if err != nil {
+	if _, err := v.Authn.AddPasskey(v.r.Context(), v.own(in), handle, credential.NewPasskey{Answer: []byte(v.posted("credential")), Name: v.posted("name")}); err != nil {
 		return err
 	}
-	if _, err := v.Credentials.RegisterPasskey(v.r.Context(), v.realm, u, c.Ceremony, credential.NewPasskey{Answer: []byte(v.posted("credential")), Name: v.posted("name")}); err != nil {
-		return err
-	}
-	v.tell(notice(u, "factor_added", v.t("method_passkey"), v.Now(), v.address()))
 	return v.redirect("/account")
 }
 
-// tell queues a notice. That it fails is no reason to undo what it is about.
-func (v *visit) tell(n authn.Notice) {
-	if v.Authn.Post == nil || n.To == "" {
-		return
-	}
-	if err := v.Authn.Post.Queue(v.r.Context(), v.realm, n); err != nil {
-		v.Log.Warn("a notice could not be queued", "kind", n.Kind, "error", err)
-	}
-}
-
-// notice tells somebody that the account was changed.
-func notice(u directory.User, kind, factor string, now time.Time, address string) authn.Notice {
-	n := authn.Notice{Kind: kind, User: u.ID, Home: u.Home, To: u.Email, Name: u.Name, Locale: u.Language,
-		Data: map[string]string{"time": locale.Time(locale.Match(u.Language), now), "address": address}}
-	if factor != "" {
-		n.Data["factor"] = factor
-	}
-	return n
-}
-
 func (v *visit) newTOTP(in session.Session) error {
-	u, err := v.person(in)
-	if err != nil {
-		return err
-	}
-	setup, err := v.Credentials.BeginTOTP(v.r.Context(), v.realm, u, v.Name)
+	setup, err := v.Authn.NewTOTP(v.r.Context(), v.own(in))
 	if err != nil {
 		return err
 	}
@@ -269,26 +213,22 @@ func (v *visit) newTOTP(in session.Session) error {
 }
 
 func (v *visit) addTOTP(in session.Session) error {
-	if err := v.Credentials.ConfirmTOTP(v.r.Context(), v.realm, in.User, v.posted("code")); err != nil {
+	codes, err := v.Authn.AddTOTP(v.r.Context(), v.own(in), v.posted("code"))
+	if err != nil {
 		return v.totpAgain(err, "/account/totp/confirm")
 	}
-	u, err := v.person(in)
-	if err != nil {
-		return err
-	}
-	v.tell(notice(u, "factor_added", v.t("method_totp"), v.Now(), v.address()))
-	return v.newCodes(in)
+	return v.showCodes(codes)
 }
 
 func (v *visit) newCodes(in session.Session) error {
-	u, err := v.person(in)
+	codes, err := v.Authn.NewCodes(v.r.Context(), v.own(in))
 	if err != nil {
 		return err
 	}
-	codes, err := v.Credentials.NewRecoveryCodes(v.r.Context(), v.realm, u, "user:"+u.ID.String())
-	if err != nil {
-		return err
-	}
+	return v.showCodes(codes)
+}
+
+func (v *visit) showCodes(codes []string) error {
 	return v.show(http.StatusOK, Codes(CodesView{View: v.titled("codes_title"), Codes: codes, Next: "/account"}))
 }
 
@@ -297,14 +237,9 @@ func (v *visit) removeFactor(in session.Session) error {
 	if !ok {
 		return errNothing
 	}
-	if err := v.Credentials.RemoveFactor(v.r.Context(), actor(v.realm, in), in.User, i); err != nil {
+	if err := v.Authn.RemoveFactor(v.r.Context(), actor(v.realm, in), authn.Removal{User: in.User, Factor: i, Address: v.address()}); err != nil {
 		return err
 	}
-	u, err := v.person(in)
-	if err != nil {
-		return err
-	}
-	v.tell(notice(u, "factor_removed", v.t("factor"), v.Now(), v.address()))
 	return v.redirect("/account")
 }
 

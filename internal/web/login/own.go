@@ -65,11 +65,9 @@ func (v *visit) disconnect(in session.Session) error {
 	if err := v.Connections.Unlink(v.r.Context(), actor(v.realm, in), in.User, i); err != nil {
 		return err
 	}
-	u, err := v.person(in)
-	if err != nil {
+	if err := v.Authn.Unlinked(v.r.Context(), v.own(in)); err != nil {
 		return err
 	}
-	v.tell(notice(u, "factor_removed", v.t("connected_account"), v.Now(), v.address()))
 	return v.redirect("/account")
 }
 

@@ -24,12 +24,6 @@ import (
 	"guildhall/internal/sso"
 )
 
-// A Vault seals what a browser keeps for the server.
-type Vault interface {
-	Seal(ctx context.Context, realm, organization id.ID, purpose string, plain []byte) ([]byte, error)
-	Open(ctx context.Context, realm, organization id.ID, purpose string, sealed []byte) ([]byte, error)
-}
-
 // Pages are the hosted pages with the services they call.
 type Pages struct {
 	Authn       *authn.Service
@@ -37,7 +31,6 @@ type Pages struct {
 	Provider    *oidc.Service
 	Credentials *credential.Service
 	Directory   *directory.Service
-	Vault       Vault
 	Connections *sso.Service
 	// Guard lifts locks by the links that were mailed.
 	Guard interface {

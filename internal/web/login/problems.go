@@ -19,7 +19,7 @@ var problems = map[string]string{
 	"no_access": "problem_denied", "invitation_not_valid": "problem_link", "provider_refused": "problem_provider", "account_linked_elsewhere": "problem_provider",
 	"provider_unavailable": "problem_provider", "too_many_messages": "problem_many", "password_too_weak": "problem_weak",
 	"password_breached": "problem_breached", "password_unchanged": "problem_same", "invalid_code": "problem_code", "invalid_passkey": "passkey_failed", "busy": "problem_busy",
-	"work_required": "problem_challenge", "unlock_not_valid": "problem_unlock", "cross_site": "problem_cross", "challenge_not_found": "problem_link", "invalid_session": "problem_expired",
+	"work_required": "problem_challenge", "passkey_expired": "problem_expired", "unlock_not_valid": "problem_unlock", "cross_site": "problem_cross", "challenge_not_found": "problem_link", "invalid_session": "problem_expired",
 }
 
 var kindProblems = map[fault.Kind]string{
