@@ -64,16 +64,63 @@ func (s *Service) RequestReset(ctx context.Context, in id.ID, r Forgotten) error
 		if err != nil || u.ID == id.None || u.Email == "" || rules.NoReset || !f.allows(ByPassword, o) {
 			return err
 		}
-		c, secret, err := s.issue(ctx, tx, ResetChallenge, u, resetLife)
-		if err != nil || c.ID == id.None {
-			return err
-		}
-		n = Notice{Kind: "password_reset", Organization: f.Organization, User: u.ID, Home: u.Home, To: u.Email, Name: u.Name, Locale: firstOf(u.Language, r.Locale), Asked: r.Address,
-			Data: map[string]string{"link": origin + "/reset?token=" + url.QueryEscape(secret), "minutes": minutes(resetLife)}}
-		return nil
+		n, err = s.resetting(ctx, tx, u, origin)
+		n.Organization, n.Locale, n.Asked = f.Organization, firstOf(u.Language, r.Locale), r.Address
+		return err
 	})
 	if err == nil {
 		s.tell(in, n)
+	}
+	return err
+}
+
+// resetting makes the link that replaces a password, in the place of the one before. A
+// notice to nobody means that too many were made within an hour.
+func (s *Service) resetting(ctx context.Context, tx Tx, u directory.User, origin string) (n Notice, err error) {
+	c, secret, err := s.issue(ctx, tx, ResetChallenge, u, resetLife)
+	if err != nil || c.ID == id.None {
+		return n, err
+	}
+	return Notice{Kind: "password_reset", User: u.ID, Home: u.Home, To: u.Email, Name: u.Name, Locale: u.Language,
+		Data: map[string]string{"link": origin + "/reset?token=" + url.QueryEscape(secret), "minutes": minutes(resetLife)}}, nil
+}
+
+// ErrNoAddress is a user without an address, to whom nothing can be mailed.
+var ErrNoAddress = fault.New(fault.Precondition, "no_address", "", "the user has no e-mail address")
+
+// SendReset mails a user the link with which the password can be replaced, for whoever
+// may write the user, who is also told when it cannot be.
+func (s *Service) SendReset(ctx context.Context, by access.Actor, user id.ID) error {
+	origin, err := s.origin(ctx, by.Realm, "")
+	if err != nil {
+		return err
+	}
+	rules, err := s.Realms.SignIn(ctx, by.Realm)
+	if err != nil {
+		return err
+	}
+	var n Notice
+	err = s.Store.Update(ctx, by.Realm, func(tx Tx) error {
+		u, err := s.lookAfter(ctx, tx, by, user)
+		switch {
+		case err != nil:
+			return err
+		case u.Email == "":
+			return ErrNoAddress
+		case rules.NoReset || !(&flow{State: &State{}, realm: by.Realm, rules: rules}).allows(ByPassword, nil):
+			return ErrMethod
+		}
+		if err := s.upright(ctx, tx, u); err != nil {
+			return err
+		}
+		n, err = s.resetting(ctx, tx, u, origin)
+		if err == nil && n.To == "" {
+			err = ErrTooManySends
+		}
+		return err
+	})
+	if err == nil {
+		s.tell(by.Realm, n)
 	}
 	return err
 }

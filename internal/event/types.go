@@ -90,6 +90,7 @@ var Types = []Type{
 	{"session.revoked", "A session was ended before its time.", nil, Everybody},
 	{"sessions.revoked", "Every session of a user was ended; the user is the subject.", nil, Everybody},
 	{"grant.revoked", "What a user let an application do ended, with its tokens.", nil, Everybody},
+	{"consent.withdrawn", "A user took back what an application was allowed for good; the application is the subject.", []Field{person}, Everybody},
 	{"grant.reused", "A used refresh token came again, so the grant ended with its tokens.", nil, Everybody},
 
 	{"member.added", "A user became a member of an organization.", []Field{person}, Everybody},

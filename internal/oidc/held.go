@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"guildhall/internal/credential"
+	"guildhall/internal/event"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
@@ -96,6 +97,12 @@ func (s *Service) Withdraw(ctx context.Context, realm, user, application id.ID) 
 				}
 				grants++
 			}
+			if err != nil || consents == 0 {
+				return err
+			}
+			_, err = tx.Append(ctx, event.Event{
+				Type: "consent.withdrawn", Actor: "user:" + user.String(), Kind: id.Application, Subject: application, Data: map[string]any{"user": user.String()},
+			})
 			return err
 		})
 		switch {

@@ -52,7 +52,7 @@ func (s *Server) handler() http.Handler {
 	mount(z.Prefixes(), z.Handler(s.edge))
 	n := &native.API{
 		Realms: s.Realms, Directory: s.Directory, Credentials: s.Credentials, Erasure: s.Erasure, Webhooks: s.Webhooks, Archives: s.Archives, Tokens: s.Tokens, Guard: Lockouts{s.Guard, s.SignIn}, Replays: s.Replays, Now: time.Now,
-		SignIn: s.SignIn, Sessions: s.Sessions, Connections: s.Connections, Templates: s.Notify,
+		SignIn: s.SignIn, Sessions: s.Sessions, Provider: s.Provider, Connections: s.Connections, Templates: s.Notify,
 	}
 	if s.Dev {
 		n.Messages = s.messages.of

@@ -139,6 +139,7 @@ var publicRoutes = map[string]bool{
 	"native me.get": true, "native me.factors": true, "native me.remove_factor": true, "native me.begin_totp": true, "native me.confirm_totp": true,
 	"native me.recovery_codes": true, "native me.create_token": true, "native me.request_verification": true, "native me.unlink": true,
 	"native me.sign_out": true, "native me.rename_factor": true, "native me.tokens": true, "native me.revoke_token": true, "native me.sessions": true, "native me.revoke_session": true, "native me.revoke_sessions": true, "native me.session": true,
+	"native me.begin_passkey": true, "native me.add_passkey": true, "native me.change_password": true, "native me.applications": true, "native me.withdraw": true, "native me.organizations": true, "native me.sign_in": true,
 }
 
 // TestT_A02_WhatIsOnesOwnNeedsASession asks for what belongs to a person without one.
@@ -150,6 +151,8 @@ func TestT_A02_WhatIsOnesOwnNeedsASession(t *testing.T) {
 		{"POST", "/me/verification", ""}, {"DELETE", "/me/accounts/idn_1", ""}, {"DELETE", "/me/session", ""},
 		{"PATCH", "/me/factors/fac_1", `{"name":"x"}`}, {"GET", "/me/tokens", ""}, {"DELETE", "/me/tokens/key_1", ""},
 		{"GET", "/me/sessions", ""}, {"DELETE", "/me/sessions/ses_1", ""}, {"POST", "/me/sessions/revocation", `{}`}, {"GET", "/me/session", ""},
+		{"POST", "/me/passkeys/options", `{}`}, {"POST", "/me/passkeys", `{"handle":"xxxxxxxxxxxxxxxxxxxxxxxx","answer":{}}`}, {"PUT", "/me/password", `{"new_password":"x"}`},
+		{"GET", "/me/applications", ""}, {"DELETE", "/me/applications/app_1", ""}, {"GET", "/me/organizations", ""}, {"POST", "/me/sign-in", `{"organization":"org_1"}`},
 	} {
 		for who, c := range map[string]caller{"nobody": at.nobody("native"), "a key": at.root(t, "native", at.here)} {
 			if w := c.send(op[0], "/guildhall/v1"+op[1], op[2]); w.Code != http.StatusUnauthorized && w.Code != http.StatusNotFound {

@@ -49,6 +49,9 @@ type Grant struct {
 // AuthTime is when the person proved anything last before the grant was given.
 func (g Grant) AuthTime() time.Time { return latest(g.Factors) }
 
+// Granting reports whether a scope was granted.
+func (g Grant) Granting(scope string) bool { return slices.Contains(g.Scopes, scope) }
+
 // Grace is how long a refresh token that was used already gives its successor once
 // more, for clients that never got the answer or that asked twice at once.
 const Grace = 30 * time.Second

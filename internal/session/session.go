@@ -239,6 +239,19 @@ func (s *Service) Check(ctx context.Context, secret, origin string) (realm id.ID
 	return realm, s.seen(ctx, realm, found), nil
 }
 
+// Bearing reports whether a text has the form of the secret of a session.
+func Bearing(text string) bool { return formed(text, sessionPrefix) }
+
+// Named gives a living session by its id, which came from something that was verified,
+// such as the grant of an access token. It is not prolonged.
+func (s *Service) Named(ctx context.Context, realm, i id.ID) (Session, error) {
+	found, err := s.Finder.LiveSessionByID(ctx, realm, i)
+	if err != nil {
+		return Session{}, orSession(err)
+	}
+	return found, nil
+}
+
 // seen prolongs a session now and then. That it fails ends nothing: the next
 // request tries again.
 func (s *Service) seen(ctx context.Context, realm id.ID, of Session) Session {

@@ -3,13 +3,11 @@ package native
 import (
 	"net/http"
 	"slices"
-	"time"
 
 	"guildhall/internal/access"
+	"guildhall/internal/authn"
 	"guildhall/internal/credential"
-	"guildhall/internal/directory"
 	"guildhall/internal/edge"
-	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
 	"guildhall/internal/session"
@@ -132,7 +130,7 @@ func (a *API) factorOperations() []operation {
 			})},
 		{name: "factors.remove", method: http.MethodDelete, path: path + "/{factor}", permission: access.UserWrite, summary: "Take a factor from a user",
 			handling: does(func(c edge.Call) error {
-				return a.Credentials.RemoveFactor(c.Context(), c.Actor, userOf(c), object(c, "factor", id.Credential))
+				return a.SignIn.RemoveFactor(c.Context(), c.Actor, authn.Removal{User: userOf(c), Factor: object(c, "factor", id.Credential)})
 			})},
 		{name: "factors.rename", method: http.MethodPatch, path: path + "/{factor}", permission: access.UserWrite, summary: "Name a factor of a user",
 			handling: takes(func(c edge.Call, in factorName) (Factor, error) {
@@ -146,6 +144,9 @@ func (a *API) factorOperations() []operation {
 			handling: does(func(c edge.Call) error { return a.Credentials.UnblockFactors(c.Context(), c.Actor, userOf(c)) })},
 		{name: "factors.add_machine_key", method: http.MethodPost, path: "/users/{user}/machine-keys", permission: access.KeyWrite, status: http.StatusCreated,
 			summary: "Register a key with which a machine signs assertions (RFC 7523)", handling: takes(a.addMachineKey)},
+		{name: "users.send_password_reset", method: http.MethodPost, path: "/users/{user}/password-reset", permission: access.UserWrite,
+			summary: "Mail a user the link that replaces the password", notes: "Whatever the user had proves it until the link is used.",
+			handling: does(func(c edge.Call) error { return a.SignIn.SendReset(c.Context(), c.Actor, userOf(c)) })},
 		{name: "users.request_verification", method: http.MethodPost, path: "/users/{user}/verification", permission: access.UserWrite,
 			summary: "Mail a user the link that verifies the address", handling: does(func(c edge.Call) error {
 				return a.SignIn.RequestVerification(c.Context(), c.Actor, userOf(c), "")
@@ -166,42 +167,6 @@ func (a *API) addMachineKey(c edge.Call, in newMachineKey) (createdMachineKey, e
 	return createdMachineKey{showFactor(c, f), textOrNull(private)}, err
 }
 
-// errStepUp is a session whose person did not prove anything lately.
-var errStepUp = fault.New(fault.Forbidden, "recent_proof_needed", "", "sign in again to do this")
-
-// lately is how long ago somebody may have proven themselves who changes what they
-// prove themselves with.
-const lately = 15 * time.Minute
-
-// person is who holds the session that a request carries.
-func (a *API) person(c *edge.Call) (session.Session, error) {
-	secret, ok := edge.Bearer(c.Request)
-	if !ok || a.Sessions == nil || len(secret) > longestSecret {
-		return session.Session{}, access.ErrUnauthenticated
-	}
-	realm, s, err := a.Sessions.Check(c.Context(), secret, "")
-	if err != nil {
-		return s, err
-	}
-	c.Actor = access.Actor{Realm: realm, Subject: "user:" + s.User.String(), User: s.User, Home: s.Home}
-	return s, nil
-}
-
-// mine is an operation of a person on what is theirs; fresh ones ask for a proof of
-// the last minutes.
-func mine[In, Out any](a *API, fresh bool, f func(edge.Call, session.Session, In) (Out, error)) func(edge.Call, In) (Out, error) {
-	return func(c edge.Call, in In) (out Out, err error) {
-		s, err := a.person(&c)
-		if err != nil {
-			return out, err
-		}
-		if fresh && a.Now().Sub(s.ProvenAt()) > lately {
-			return out, errStepUp
-		}
-		return f(c, s, in)
-	}
-}
-
 // plainly makes of an operation without a body one that is called without.
 func plainly[Out any](f func(edge.Call, struct{}) (Out, error)) func(edge.Call) (Out, error) {
 	return func(c edge.Call) (Out, error) { return f(c, struct{}{}) }
@@ -216,37 +181,30 @@ func silently[In any](f func(edge.Call, In) (struct{}, error)) func(edge.Call, I
 }
 
 func (a *API) meOperations() []operation {
-	nothing := func(f func(edge.Call, session.Session) error) func(edge.Call, session.Session, struct{}) (struct{}, error) {
-		return func(c edge.Call, s session.Session, _ struct{}) (struct{}, error) { return struct{}{}, f(c, s) }
-	}
-	quiet := func(fresh bool, f func(edge.Call, session.Session) error) func(edge.Call) error {
-		run := silently(mine(a, fresh, nothing(f)))
-		return func(c edge.Call) error { return run(c, struct{}{}) }
-	}
 	return []operation{
 		{name: "me.get", method: http.MethodGet, path: "/me", public: true, summary: "Who is signed in",
-			notes: "Below /me the bearer token is that of a session, from the end of signing in.", handling: gives(plainly(mine(a, false, a.me)))},
+			notes: "Below /me the bearer token is that of a session, from the end of signing in, or an access token for no other audience with the scope account:read, or account:write where something changes. Changes of what somebody signs in with ask for a proof of the last fifteen minutes.", handling: gives(plainly(mine(a, looks, a.me)))},
 		{name: "me.session", method: http.MethodGet, path: "/me/session", public: true, summary: "Check the session",
 			notes:    "What an application asks at each request: whether the session is alive, with everybody it stands for.",
-			handling: gives(plainly(mine(a, false, thisSession)))},
+			handling: gives(plainly(mine(a, looks, thisSession)))},
 		{name: "me.factors", method: http.MethodGet, path: "/me/factors", public: true, summary: "What proves the person",
-			handling: gives(plainly(mine(a, false, func(c edge.Call, s session.Session, _ struct{}) (factorList, error) {
+			handling: gives(plainly(mine(a, looks, func(c edge.Call, s session.Session, _ struct{}) (factorList, error) {
 				list, err := a.Credentials.Factors(c.Context(), c.Actor, s.User)
 				return showFactors(c, list), err
 			})))},
 		{name: "me.remove_factor", method: http.MethodDelete, path: "/me/factors/{factor}", public: true, summary: "Remove a factor",
-			handling: does(quiet(true, func(c edge.Call, s session.Session) error {
-				return a.Credentials.RemoveFactor(c.Context(), c.Actor, s.User, object(c, "factor", id.Credential))
+			handling: does(quiet(a, proves, func(c edge.Call, s session.Session) error {
+				return a.SignIn.RemoveFactor(c.Context(), c.Actor, authn.Removal{User: s.User, Factor: object(c, "factor", id.Credential), Address: c.Client.String()})
 			}))},
 		{name: "me.rename_factor", method: http.MethodPatch, path: "/me/factors/{factor}", public: true, summary: "Name a factor",
-			handling: takes(mine(a, false, func(c edge.Call, s session.Session, in factorName) (Factor, error) {
+			handling: takes(mine(a, changes, func(c edge.Call, s session.Session, in factorName) (Factor, error) {
 				f, err := a.Credentials.RenameFactor(c.Context(), c.Actor, s.User, object(c, "factor", id.Credential), in.Name)
 				return showFactor(c, f), err
 			}))},
 		{name: "me.tokens", method: http.MethodGet, path: "/me/tokens", public: true, summary: "List one's own personal access tokens",
-			notes: "On one page, without their secrets.", handling: gives(plainly(mine(a, false, a.myTokens)))},
+			notes: "On one page, without their secrets.", handling: gives(plainly(mine(a, looks, a.myTokens)))},
 		{name: "me.revoke_token", method: http.MethodDelete, path: "/me/tokens/{key}", public: true, summary: "Revoke a personal access token",
-			handling: does(quiet(false, func(c edge.Call, s session.Session) error {
+			handling: does(quiet(a, changes, func(c edge.Call, s session.Session) error {
 				by, err := a.asMyself(c, s, object(c, "key", id.Key))
 				if err != nil {
 					return err
@@ -254,27 +212,33 @@ func (a *API) meOperations() []operation {
 				return a.Credentials.RevokeKey(c.Context(), by, object(c, "key", id.Key))
 			}))},
 		{name: "me.begin_totp", method: http.MethodPost, path: "/me/totp", public: true, summary: "Set up an authenticator app",
-			handling: gives(plainly(mine(a, true, a.myTOTP)))},
+			handling: gives(plainly(mine(a, proves, a.myTOTP)))},
 		{name: "me.confirm_totp", method: http.MethodPost, path: "/me/totp/confirm", public: true, summary: "Confirm it with its first code",
-			notes: "Gives recovery codes.", handling: takes(mine(a, true, a.confirmMyTOTP))},
+			notes: "Gives recovery codes.", handling: takes(mine(a, proves, a.confirmMyTOTP))},
 		{name: "me.recovery_codes", method: http.MethodPost, path: "/me/recovery-codes", public: true, summary: "Replace the recovery codes",
-			handling: gives(plainly(mine(a, true, func(c edge.Call, s session.Session, _ struct{}) (meCodes, error) { return a.myCodes(c, s) })))},
+			handling: gives(plainly(mine(a, proves, func(c edge.Call, s session.Session, _ struct{}) (meCodes, error) {
+				codes, err := a.SignIn.NewCodes(c.Context(), own(c, s))
+				return meCodes{codes}, err
+			})))},
 		{name: "me.create_token", method: http.MethodPost, path: "/me/tokens", public: true, status: http.StatusCreated, summary: "Create a personal access token",
-			handling: takes(mine(a, true, a.myToken))},
+			handling: takes(mine(a, itself, a.myToken))},
 		{name: "me.verify", method: http.MethodPost, path: "/me/verify", public: true, summary: "Verify the address by the link that was mailed",
-			handling: takesOnly(silently(mine(a, false, func(c edge.Call, _ session.Session, in meVerification) (struct{}, error) {
+			handling: takesOnly(silently(mine(a, changes, func(c edge.Call, _ session.Session, in meVerification) (struct{}, error) {
 				return struct{}{}, a.SignIn.Verify(c.Context(), c.Actor, in.Token)
 			})))},
 		{name: "me.request_verification", method: http.MethodPost, path: "/me/verification", public: true, summary: "Mail the link that verifies the address",
-			handling: does(quiet(false, func(c edge.Call, s session.Session) error {
+			handling: does(quiet(a, changes, func(c edge.Call, s session.Session) error {
 				return a.SignIn.RequestVerification(c.Context(), c.Actor, s.User, "")
 			}))},
 		{name: "me.unlink", method: http.MethodDelete, path: "/me/accounts/{identity}", public: true, summary: "Unlink an account at an identity provider",
-			handling: does(quiet(true, func(c edge.Call, s session.Session) error {
-				return a.Connections.Unlink(c.Context(), c.Actor, s.User, object(c, "identity", id.Identity))
+			handling: does(quiet(a, proves, func(c edge.Call, s session.Session) error {
+				if err := a.Connections.Unlink(c.Context(), c.Actor, s.User, object(c, "identity", id.Identity)); err != nil {
+					return err
+				}
+				return a.SignIn.Unlinked(c.Context(), own(c, s))
 			}))},
 		{name: "me.sign_out", method: http.MethodDelete, path: "/me/session", public: true, summary: "Sign out",
-			handling: does(quiet(false, func(c edge.Call, s session.Session) error { return a.Sessions.Revoke(c.Context(), c.Actor, s.ID) }))},
+			handling: does(quiet(a, changes, func(c edge.Call, s session.Session) error { return a.Sessions.Revoke(c.Context(), c.Actor, s.ID) }))},
 	}
 }
 
@@ -299,33 +263,13 @@ func thisSession(c edge.Call, s session.Session, _ struct{}) (meSession, error) 
 	}, nil
 }
 
-// myself reads the person of a session, who may read themselves.
-func (a *API) myself(c edge.Call, s session.Session) (directory.User, error) {
-	return a.Directory.User(c.Context(), access.System(c.Actor.Realm), s.User)
-}
-
 func (a *API) myTOTP(c edge.Call, s session.Session, _ struct{}) (signInOptions, error) {
-	u, err := a.myself(c, s)
-	if err != nil {
-		return signInOptions{}, err
-	}
-	setup, err := a.Credentials.BeginTOTP(c.Context(), c.Actor.Realm, u, "Guildhall")
+	setup, err := a.SignIn.NewTOTP(c.Context(), own(c, s))
 	return signInOptions{Secret: setup.Secret, URI: setup.URI}, err
 }
 
 func (a *API) confirmMyTOTP(c edge.Call, s session.Session, in meCode) (meCodes, error) {
-	if err := a.Credentials.ConfirmTOTP(c.Context(), c.Actor.Realm, s.User, in.Code); err != nil {
-		return meCodes{}, err
-	}
-	return a.myCodes(c, s)
-}
-
-func (a *API) myCodes(c edge.Call, s session.Session) (meCodes, error) {
-	u, err := a.myself(c, s)
-	if err != nil {
-		return meCodes{}, err
-	}
-	codes, err := a.Credentials.NewRecoveryCodes(c.Context(), c.Actor.Realm, u, c.Actor.Subject)
+	codes, err := a.SignIn.AddTOTP(c.Context(), own(c, s), in.Code)
 	return meCodes{codes}, err
 }
 
@@ -361,7 +305,7 @@ func (a *API) resetFactors(c edge.Call) (out factorReset, err error) {
 		if err != nil || f.Kind != credential.TOTP && f.Kind != credential.Passkey && f.Kind != credential.RecoveryCode {
 			continue
 		}
-		if err = a.Credentials.RemoveFactor(c.Context(), c.Actor, userOf(c), f.ID); err == nil {
+		if err = a.SignIn.RemoveFactor(c.Context(), c.Actor, authn.Removal{User: userOf(c), Factor: f.ID}); err == nil {
 			out.Removed++
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/notify"
+	"guildhall/internal/oidc"
 	"guildhall/internal/realm"
 	"guildhall/internal/session"
 	"guildhall/internal/sso"
@@ -54,6 +55,7 @@ type API struct {
 	Replays     Replays
 	SignIn      *authn.Service
 	Sessions    *session.Service
+	Provider    *oidc.Service // nil takes no access tokens
 	Connections *sso.Service
 	Templates   *notify.Service
 	Now         func() time.Time
@@ -93,7 +95,7 @@ func (a *API) operations() []operation {
 		a.webhookOperations(),
 		a.signingOperations(), a.lockoutOperations(), a.documentOperations(), a.bootstrapOperations(),
 	)
-	all = append(all, slices.Concat(a.signInOperations(), a.rulesOperations(), a.factorOperations(), a.meOperations(), a.mySessionOperations(), a.sessionOperations(), a.templateOperations(), a.connectionOperations())...)
+	all = append(all, slices.Concat(a.signInOperations(), a.rulesOperations(), a.factorOperations(), a.meOperations(), a.ownOperations(), a.mySessionOperations(), a.sessionOperations(), a.templateOperations(), a.connectionOperations())...)
 	if a.Messages != nil {
 		all = append(all, a.messageOperations()...)
 	}

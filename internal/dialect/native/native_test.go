@@ -31,7 +31,7 @@ func (nobody) Send(context.Context, notify.Letter) error { return nil }
 func newAPI(r *dialecttest.Rig) *API {
 	return &API{
 		Realms: r.Realms, Directory: r.Directory, Credentials: r.Credentials, Erasure: r.Erasure, Webhooks: r.Webhooks, Tokens: r.Tokens, Guard: r.Guard, Replays: r.Replays, Now: time.Now,
-		SignIn: r.SignIn, Sessions: r.Sessions, Connections: r.Connections,
+		SignIn: r.SignIn, Sessions: r.Sessions, Provider: r.Provider, Connections: r.Connections,
 		Templates: &notify.Service{
 			Store: store.For[notify.Tx](r.DB), Vault: r.Vault, Key: []byte("key"), Now: time.Now, Carriers: map[notify.Channel]notify.Carrier{notify.Mail: nobody{}},
 			Origins: func(id.ID) []string { return []string{dialecttest.Origin} },
@@ -79,8 +79,11 @@ func TestExchanges(t *testing.T) {
 			"realm":     spell(id.None, id.Realm, r.Realm.ID),
 			"other":     spell(id.None, id.Realm, other.ID),
 		}
-		if strings.HasSuffix(t.Name(), "signin") || strings.HasSuffix(t.Name(), "sessions") {
+		if strings.HasSuffix(t.Name(), "signin") || strings.HasSuffix(t.Name(), "sessions") || strings.HasSuffix(t.Name(), "own") {
 			maps.Copy(vars, signedIn(t, r))
+		}
+		if strings.HasSuffix(t.Name(), "own") {
+			maps.Copy(vars, held(t, r, parse(r.Realm.ID, id.User, vars["bob"])))
 		}
 		return &described{Handler: r.Handler(a), api: a, t: t}, vars
 	})

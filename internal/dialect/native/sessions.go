@@ -118,7 +118,7 @@ func (a *API) mySessionOperations() []operation {
 		{
 			name: "me.sessions", method: http.MethodGet, path: "/me/sessions", public: true, summary: "List one's own sessions",
 			notes: "Those alive, on one page, the one that was used last first.",
-			handling: gives(plainly(mine(a, false, func(c edge.Call, s session.Session, _ struct{}) (list[mySession], error) {
+			handling: gives(plainly(mine(a, looks, func(c edge.Call, s session.Session, _ struct{}) (list[mySession], error) {
 				own, err := a.Sessions.Own(c.Context(), c.Actor.Realm, s.User)
 				shown := list[mySession]{Items: make([]mySession, len(own))}
 				for i, of := range own {
@@ -129,16 +129,13 @@ func (a *API) mySessionOperations() []operation {
 		},
 		{
 			name: "me.revoke_session", method: http.MethodDelete, path: "/me/sessions/{session}", public: true, summary: "End one of one's own sessions",
-			handling: does(func(c edge.Call) error {
-				if _, err := a.person(&c); err != nil {
-					return err
-				}
+			handling: does(quiet(a, changes, func(c edge.Call, _ session.Session) error {
 				return a.Sessions.Revoke(c.Context(), c.Actor, object(c, "session", id.Session))
-			}),
+			})),
 		},
 		{
 			name: "me.revoke_sessions", method: http.MethodPost, path: "/me/sessions/revocation", public: true, summary: "End one's own other sessions",
-			handling: takes(mine(a, false, func(c edge.Call, s session.Session, in myRevocation) (revoked, error) {
+			handling: takes(mine(a, changes, func(c edge.Call, s session.Session, in myRevocation) (revoked, error) {
 				of := session.Of{User: s.User, DeviceHash: in.DeviceID}
 				if in.Organization != "" {
 					of.Organization = parse(c.Actor.Realm, id.Organization, in.Organization)

@@ -2,10 +2,13 @@ package native
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/descope/virtualwebauthn"
 
 	"guildhall/internal/access"
 	"guildhall/internal/authn"
@@ -88,4 +91,90 @@ func signedIn(t *testing.T, r *dialecttest.Rig) map[string]string {
 		}
 	}
 	return out
+}
+
+// held gives an application what it would hold of somebody after they signed in to it,
+// and makes them a member of an organization.
+func held(t *testing.T, r *dialecttest.Rig, user id.ID) map[string]string {
+	t.Helper()
+	ctx := t.Context()
+	a, _, err := r.Credentials.CreateApplication(ctx, r.System, credential.Application{
+		Scheme: Scheme, Name: "Analytics", ClientID: "analytics", OpenID: credential.OpenID{Kind: credential.AppBrowser, RedirectURIs: []string{"https://app.example.com/cb"}},
+	}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Directory.AddMember(ctx, r.System, directory.Member{Organization: r.Realm.Default, User: user}, nil); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{"app": spell(r.Realm.ID, id.Application, a.ID)}
+	passkeyBegun(t, r, out)
+	now := time.Now()
+	in, _, err := r.Sessions.Start(ctx, r.Realm.ID, session.New{User: user, Origin: dialecttest.Origin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := session.Grant{User: user, Application: a.ID, Session: in.ID, Issuer: dialecttest.Origin, Scopes: []string{"openid", scopeRead}, Factors: []session.Factor{{Method: "password", At: now}}, ExpiresAt: now.Add(time.Hour)}
+	if err := r.Sessions.Store.Update(ctx, r.Realm.ID, func(tx session.Tx) error {
+		fresh := g
+		if _, err := r.Sessions.Give(ctx, tx, &fresh, false); err != nil {
+			return err
+		}
+		for name, of := range map[string]session.Access{
+			"look": {Scopes: []string{scopeRead}}, "write": {Scopes: []string{scopeRead, scopeWrite}},
+			"audience": {Scopes: []string{scopeRead}, Audiences: []string{"https://api.example"}}, "none": {Scopes: []string{"openid"}},
+		} {
+			of.User, of.Application, of.Family, of.Issuer, of.ExpiresAt = user, a.ID, fresh.ID, g.Issuer, g.ExpiresAt
+			text, err := r.Sessions.NewAccess(ctx, tx, of)
+			if err != nil {
+				return err
+			}
+			out[name] = "Bearer " + text
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// passkeyBegun begins a passkey for somebody else, and answers as a device does.
+func passkeyBegun(t *testing.T, r *dialecttest.Rig, out map[string]string) {
+	t.Helper()
+	ctx, party := t.Context(), virtualwebauthn.RelyingParty{Name: "Guildhall", ID: "guildhall.test", Origin: dialecttest.Origin}
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	u, err := r.Directory.CreateUser(ctx, r.System, directory.NewUser{User: directory.User{Email: "key@example.com"}})
+	check(err)
+	s, secret, err := r.Sessions.Start(ctx, r.Realm.ID, session.New{User: u.ID, Factors: []session.Factor{{Method: "password", At: time.Now()}}})
+	check(err)
+	device := virtualwebauthn.NewAuthenticatorWithOptions(virtualwebauthn.AuthenticatorOptions{UserHandle: []byte(u.ID.String())})
+	answer := func(key virtualwebauthn.Credential, options any) string {
+		t.Helper()
+		b, err := json.Marshal(options)
+		check(err)
+		asked, err := virtualwebauthn.ParseAttestationOptions(string(b))
+		check(err)
+		return virtualwebauthn.CreateAttestationResponse(party, device, key, *asked)
+	}
+	var key virtualwebauthn.Credential
+	for { // the library writes one key in a hundred a byte too short
+		key = virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
+		options, ceremony, err := r.Credentials.BeginPasskey(ctx, r.Realm.ID, u, dialecttest.Origin, "")
+		check(err)
+		f, err := r.Credentials.RegisterPasskey(ctx, r.Realm.ID, u, ceremony, credential.NewPasskey{Answer: []byte(answer(key, options))})
+		if err != nil && strings.Contains(err.Error(), "invalid length") {
+			continue
+		}
+		check(err)
+		check(r.Credentials.RemoveFactor(ctx, r.System, u.ID, f.ID))
+		break
+	}
+	options, handle, err := r.SignIn.NewPasskey(ctx, authn.Own{Realm: r.Realm.ID, Session: s}, "")
+	check(err)
+	out["keyholder"], out["begun"], out["attested"] = "Bearer "+secret, handle, answer(key, options)
 }

@@ -156,7 +156,7 @@ func (v *visit) dressAs(organization id.ID) error {
 func (v *visit) scopes(list []string) (said []string) {
 	for _, s := range list {
 		switch s {
-		case "openid", "profile", "email", "phone", "offline_access":
+		case "openid", "profile", "email", "phone", "offline_access", "account:read", "account:write":
 			said = append(said, v.t("scope_"+s))
 		default:
 			said = append(said, v.t("scope_other", "scope", s))
