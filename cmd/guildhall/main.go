@@ -44,7 +44,7 @@ type commands struct {
 	Connection   connectionCommand   `cmd:"" help:"Let people sign in with Google and other identity providers."`
 	Session      sessionCommand      `cmd:"" help:"List who is signed in, and sign them out."`
 	Template     templateCommand     `cmd:"" help:"Write what mail and text messages say, look at it and try it out."`
-	User         userCommand         `cmd:"" help:"Delete users, undo it, hold them back."`
+	User         userCommand         `cmd:"" help:"Look after users who lost a phone or a password; delete users, undo it, hold them back."`
 	Member       memberCommand       `cmd:"" help:"Take people out of organizations, and undo it."`
 	Webhook      webhookCommand      `cmd:"" help:"Have events sent to others, see what became of them, send them again."`
 	Export       exportCommand       `cmd:"" help:"Write an organization into an archive."`

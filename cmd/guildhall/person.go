@@ -14,9 +14,14 @@ import (
 )
 
 type userCommand struct {
-	Delete  userDelete    `cmd:"" help:"Delete a user, or preview what that would do."`
-	Restore personRestore `cmd:"" help:"Undo the deletion of a user whose purge has not begun."`
-	Hold    userHold      `cmd:"" help:"Place a legal hold: neither the user nor a membership of it is deleted or purged while it stands."`
+	Show         userShow         `cmd:"" help:"Show what proves a user, and where the user is signed in."`
+	RemoveFactor userRemoveFactor `cmd:"" help:"Take a factor from a user, such as the app on a phone that is lost."`
+	SignOut      userSignOut      `cmd:"" help:"End every session of a user."`
+	SendReset    userSendReset    `cmd:"" help:"Mail a user the link that replaces the password."`
+	Unlock       userUnlock       `cmd:"" help:"Let a user try again who was wrong too often, or whom others have locked out."`
+	Delete       userDelete       `cmd:"" help:"Delete a user, or preview what that would do."`
+	Restore      personRestore    `cmd:"" help:"Undo the deletion of a user whose purge has not begun."`
+	Hold         userHold         `cmd:"" help:"Place a legal hold: neither the user nor a membership of it is deleted or purged while it stands."`
 }
 
 type memberCommand struct {

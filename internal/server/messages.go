@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"guildhall/internal/authn"
 	post "guildhall/internal/carrier"
 	"guildhall/internal/dialect/native"
 	"guildhall/internal/id"
@@ -95,6 +96,13 @@ func (s Services) Messenger(ctx context.Context, carriers map[notify.Channel]not
 			return r.Origins
 		},
 	}, err
+}
+
+// Notices gives what queues mail to people in the database, for whoever works beside a
+// server, which sends it. The guard of the services must have its key.
+func (s Services) Notices(ctx context.Context) (authn.Post, error) {
+	m, err := s.Messenger(ctx, nil)
+	return notices{m, gate{guard: s.Guard}}, err
 }
 
 func (s *Server) sendMessages(ctx context.Context) {
