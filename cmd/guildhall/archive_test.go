@@ -11,12 +11,12 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/store"
+	"guildhall/internal/store/storetest"
 )
 
 func TestAnOrganizationTravelsByFile(t *testing.T) {
-	from, to := newDesk(t), deskAt(t, pgtest.URL(t))
+	from, to := newDesk(t), deskAt(t, storetest.URL(t))
 	o := from.Organization(t, directory.Organization{Name: "Acme", Slug: "acme"})
 	from.User(t, directory.User{Home: o.ID, Email: "ada@acme.example"})
 	file := filepath.Join(t.TempDir(), "acme.tar.gz")

@@ -26,7 +26,6 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/query"
 	"guildhall/internal/realm"
 	"guildhall/internal/server"
@@ -99,9 +98,9 @@ func TestT_C11_ADeletionThatIsKilledEndsAsOneThatIsNot(t *testing.T) {
 	for _, engine := range []string{"sqlite", "postgres"} {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			c := &crash{t: t, binary: binary, address: t.TempDir(), listen: freeAddress(t)}
+			c := &crash{t: t, binary: binary, address: storetest.Folder(t), listen: freeAddress(t)}
 			if engine == "postgres" {
-				c.address = pgtest.URL(t)
+				c.address = storetest.URL(t)
 			}
 			start := time.Now()
 			c.populate(members)

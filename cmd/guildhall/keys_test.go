@@ -10,7 +10,6 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/store"
 	"guildhall/internal/store/storetest"
 	"guildhall/internal/vault"
@@ -131,7 +130,7 @@ func TestT_S07_RotatingTheMasterKeyLosesNothing(t *testing.T) {
 		}
 	})
 	t.Run("postgres", func(t *testing.T) {
-		d := deskAt(t, pgtest.URL(t))
+		d := deskAt(t, storetest.URL(t))
 		rotated(t, d, func() {
 			fresh := "rMqR4GL7kXyfpZNSwWvp0Z0m5dVwkkXnA0cTJ0zU0yQ="
 			t.Setenv(masterKeyVariable, fresh+","+storetest.MasterKey)

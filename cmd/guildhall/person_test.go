@@ -8,9 +8,9 @@ import (
 
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/server"
 	"guildhall/internal/session"
+	"guildhall/internal/store/storetest"
 )
 
 // has fails unless a text has all of the words.
@@ -36,7 +36,7 @@ func found(t *testing.T, text, form string) string {
 // TestPeopleEndComeBackAndEndForGood goes through the life of a membership and of a
 // user on the command line, on both engines, up to receipts and a ledger.
 func TestPeopleEndComeBackAndEndForGood(t *testing.T) {
-	for name, address := range map[string]func(*testing.T) string{"sqlite": func(t *testing.T) string { return t.TempDir() }, "postgres": func(t *testing.T) string { return pgtest.URL(t) }} {
+	for name, address := range map[string]func(*testing.T) string{"sqlite": func(t *testing.T) string { return storetest.Folder(t) }, "postgres": func(t *testing.T) string { return storetest.URL(t) }} {
 		t.Run(name, func(t *testing.T) {
 			d := deskAt(t, address(t))
 			o := d.Organization(t, directory.Organization{Name: "Acme", Slug: "acme"})
@@ -83,7 +83,7 @@ func TestPeopleEndComeBackAndEndForGood(t *testing.T) {
 // TestWhoLostAPhoneIsHelpedFromTheCommandLine looks at somebody, takes what was lost,
 // signs them out, mails a link and unlocks the account, on both engines.
 func TestWhoLostAPhoneIsHelpedFromTheCommandLine(t *testing.T) {
-	for name, address := range map[string]func(*testing.T) string{"sqlite": func(t *testing.T) string { return t.TempDir() }, "postgres": func(t *testing.T) string { return pgtest.URL(t) }} {
+	for name, address := range map[string]func(*testing.T) string{"sqlite": func(t *testing.T) string { return t.TempDir() }, "postgres": func(t *testing.T) string { return storetest.URL(t) }} {
 		t.Run(name, func(t *testing.T) {
 			d := deskAt(t, address(t))
 			s := server.NewServices(d.DB, d.Master)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"guildhall/internal/pgtest"
+	"guildhall/internal/store/storetest"
 )
 
 // TestT_C11_P13_ADeletionOutlivesWhateverHappensToPostgreSQL disturbs a purge, and
@@ -40,7 +41,7 @@ func TestT_C11_P13_ADeletionOutlivesWhateverHappensToPostgreSQL(t *testing.T) {
 
 // terminations end every connection of the program, at once and again and again.
 func terminations(c *crash) func() {
-	c.address = pgtest.URL(c.t)
+	c.address = storetest.URL(c.t)
 	return func() {
 		raw := c.beside()
 		defer raw.Close()
@@ -62,7 +63,7 @@ func crashes(c *crash) func() {
 // network puts the test between the program and the database server. It ends
 // connections, or carries nothing for a while, after which they go on or are ended.
 func network(c *crash) func() {
-	c.address = pgtest.URL(c.t)
+	c.address = storetest.URL(c.t)
 	to, err := url.Parse(c.address)
 	c.must(err)
 	w := &wire{to: to.Host, open: map[net.Conn]bool{}}
@@ -158,7 +159,7 @@ func (w *wire) swallow(holed bool) {
 // wants crosswise, so that PostgreSQL ends one of both. Rarely the database has no
 // room, or somebody cancels a statement.
 func races(c *crash) func() {
-	c.address, c.absorbed = pgtest.URL(c.t), true
+	c.address, c.absorbed = storetest.URL(c.t), true
 	var begun bool
 	c.settled = func() {
 		raw := c.beside()

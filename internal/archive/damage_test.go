@@ -263,7 +263,7 @@ func damaged(whole *rack, manifest []byte, lock age.Recipient, damage []step) []
 // them. Whatever comes: nobody panics, little memory is used, the failure is the fault of the archive, and unless all
 // of it is imported nothing is written. What is imported can be erased again without a rest.
 func FuzzDamagedArchives(f *testing.F) {
-	from, to := storetest.Open(f, f.TempDir()), storetest.Open(f, f.TempDir())
+	from, to := storetest.Open(f, storetest.Folder(f)), storetest.Open(f, storetest.Folder(f))
 	e := settle(f, from)
 	file, _ := export(f, from, e.organization.ID, archive.ExportOptions{Credentials: true})
 	whole := &rack{}

@@ -124,7 +124,7 @@ func TestAnImportIntoTheRealmItCameFrom(t *testing.T) {
 }
 
 func TestWhoWasErasedForTheirOwnSakeIsNotBroughtBack(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	e := settle(t, w)
 	file, _ := export(t, w, e.organization.ID, archive.ExportOptions{})
 	if _, err := w.Directory.DeleteUser(ctx, w.System, e.admin.ID, erasure.Options{Users: erasure.Erase}); err != nil {
@@ -143,7 +143,7 @@ func TestWhoWasErasedForTheirOwnSakeIsNotBroughtBack(t *testing.T) {
 }
 
 func TestUsersWhoWereLeftToTheRealmAreLinked(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	e := settle(t, w)
 	file, _ := export(t, w, e.organization.ID, archive.ExportOptions{Credentials: true})
 	w.Delete(t, e.organization.ID, erasure.Detach)
@@ -163,14 +163,14 @@ func TestUsersWhoWereLeftToTheRealmAreLinked(t *testing.T) {
 }
 
 func TestGuestsAreLinkedOnlyIfThatIsAskedForAndBothSidesAreSure(t *testing.T) {
-	from := storetest.Open(t, t.TempDir())
+	from := storetest.Open(t, storetest.Folder(t))
 	e := settle(t, from)
 	file, _ := export(t, from, e.organization.ID, archive.ExportOptions{})
 	for _, c := range []struct {
 		verified, link bool
 		refused        bool
 	}{{true, true, false}, {true, false, true}, {false, true, true}} {
-		to := storetest.Open(t, t.TempDir())
+		to := storetest.Open(t, storetest.Folder(t))
 		known := to.User(t, directory.User{Email: "guest@elsewhere.example", EmailVerified: c.verified, Name: "Known"})
 		r, err := load(to, file, archive.ImportOptions{LinkGuests: c.link})
 		if (reason(err) == "archive_refused") != c.refused {
@@ -191,7 +191,7 @@ func TestGuestsAreLinkedOnlyIfThatIsAskedForAndBothSidesAreSure(t *testing.T) {
 }
 
 func TestEncryptedArchivesOpenForTheirKeysAlone(t *testing.T) {
-	from, to := storetest.Open(t, t.TempDir()), storetest.Open(t, t.TempDir())
+	from, to := storetest.Open(t, storetest.Folder(t)), storetest.Open(t, storetest.Folder(t))
 	e := settle(t, from)
 	key, err := age.GenerateX25519Identity()
 	if err != nil {
@@ -225,7 +225,7 @@ func TestEncryptedArchivesOpenForTheirKeysAlone(t *testing.T) {
 }
 
 func TestAnImportNeedsARightOnTheWholeRealm(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	e := settle(t, w)
 	file, _ := export(t, w, e.organization.ID, archive.ExportOptions{})
 	by := access.Actor{Realm: w.Realm.ID, Grants: []access.Grant{{On: e.organization.ID, Permissions: access.All()}}}
@@ -243,7 +243,7 @@ func TestAnImportNeedsARightOnTheWholeRealm(t *testing.T) {
 }
 
 func TestAnExportIsProvedByItsHashAlone(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	e := settle(t, w)
 	_, made := export(t, w, e.organization.ID, archive.ExportOptions{})
 	s := service(w)

@@ -43,7 +43,7 @@ const (
 )
 
 func TestEveryLineIsCheckedBeforeAnythingIsWritten(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	before := w.Count(t, "organizations", "1 = 1") + w.Count(t, "users", "1 = 1")
 	user := []string{"users", userLine}
 	for what, c := range map[string]struct {
@@ -90,7 +90,7 @@ func TestEveryLineIsCheckedBeforeAnythingIsWritten(t *testing.T) {
 }
 
 func TestReferencesNeverLeadOutOfTheArchive(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	e := settle(t, w)
 	file := written(t, elsewhere, []string{"organization", orgLine}, []string{"users", userLine},
 		[]string{"entries", fmt.Sprintf(`{"id":"9","user_id":%q,"key":"k","value":"AAAA"}`, e.admin.ID)})
@@ -161,7 +161,7 @@ func refused(t *testing.T, what string, data []byte) {
 }
 
 func TestADamagedArchiveIsRefusedWhole(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	good := written(t, elsewhere, []string{"organization", orgLine}, []string{"users", userLine})
 	for n := 0; n < len(good); n += 7 {
 		if _, err := load(w, good[:n], archive.ImportOptions{}); err == nil {

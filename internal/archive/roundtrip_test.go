@@ -45,7 +45,7 @@ func TestARoundTripIntoAnEmptyRealmGivesTheSamePreview(t *testing.T) {
 }
 
 func TestWhatIsImportedIsWhatWasExported(t *testing.T) {
-	from, to := storetest.Open(t, t.TempDir()), storetest.Open(t, t.TempDir())
+	from, to := storetest.Open(t, storetest.Folder(t)), storetest.Open(t, storetest.Folder(t))
 	e := settle(t, from)
 	file, _ := export(t, from, e.organization.ID, archive.ExportOptions{Credentials: true})
 	r := imported(t, to, file, archive.ImportOptions{Credentials: true})
@@ -85,7 +85,7 @@ func TestWhatIsImportedIsWhatWasExported(t *testing.T) {
 }
 
 func TestT_R07_AnExportHoldsItsOrganizationAloneAndNoSecretsUnlessAsked(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	e := settle(t, w)
 	for _, credentials := range []bool{false, true} {
 		file, _ := export(t, w, e.organization.ID, archive.ExportOptions{Credentials: credentials})
@@ -165,7 +165,7 @@ func TestAnExportIsOfOneMoment(t *testing.T) {
 // TestOneOfManyImportsAtOnceIsMade imports one archive at the same time again and again.
 func TestOneOfManyImportsAtOnceIsMade(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, address func(testing.TB) string) {
-		from, to := storetest.Open(t, t.TempDir()), storetest.Open(t, address(t))
+		from, to := storetest.Open(t, storetest.Folder(t)), storetest.Open(t, address(t))
 		e := settle(t, from)
 		file, _ := export(t, from, e.organization.ID, archive.ExportOptions{})
 		results := make(chan error, 4)

@@ -13,7 +13,6 @@ import (
 	"guildhall/internal/erasure"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/project"
 	"guildhall/internal/query"
 	"guildhall/internal/store"
@@ -24,8 +23,8 @@ var ctx = context.Background()
 
 // onBothEngines runs a test on an empty database of each.
 func onBothEngines(t *testing.T, test func(t *testing.T, address func(testing.TB) string)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, func(t testing.TB) string { return t.TempDir() }) })
-	t.Run("postgres", func(t *testing.T) { test(t, pgtest.URL) })
+	t.Run("sqlite", func(t *testing.T) { test(t, storetest.Folder) })
+	t.Run("postgres", func(t *testing.T) { test(t, storetest.URL) })
 }
 
 func service(w *storetest.World) *archive.Service {

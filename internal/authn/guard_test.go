@@ -13,6 +13,7 @@ import (
 	"guildhall/internal/guard"
 	"guildhall/internal/id"
 	"guildhall/internal/store"
+	"guildhall/internal/store/storetest"
 )
 
 // gate is the guard as a server has it.
@@ -93,7 +94,7 @@ func TestT_J09_D06_OneCountForEveryNameAndEveryMethod(t *testing.T) {
 // TestT_K02_WhoIsUnknownTakesAsLong weighs what a password costs before it is refused: the
 // memory that hashing fills is the same whatever else the machine does, and time goes with it.
 func TestT_K02_WhoIsUnknownTakesAsLong(t *testing.T) {
-	w := newWorld(t, t.TempDir())
+	w := newWorld(t, storetest.Folder(t))
 	w.person(t, directory.User{Email: "known@one.example"}, "a right password 7")
 	w.person(t, directory.User{Email: "without@one.example"}, "")
 	w.person(t, directory.User{Email: "off@one.example", State: directory.UserInactive}, "a right password 7")

@@ -15,6 +15,7 @@ import (
 	"guildhall/internal/query"
 	"guildhall/internal/realm"
 	"guildhall/internal/session"
+	"guildhall/internal/store/storetest"
 )
 
 const secret = "correct horse battery staple"
@@ -492,7 +493,7 @@ func TestRulesOfRealmsAndOrganizationsSayHow(t *testing.T) {
 
 // TestPagesAtANumberOfferNoPasskeys begins where browsers make none.
 func TestPagesAtANumberOfferNoPasskeys(t *testing.T) {
-	w := newWorld(t, t.TempDir())
+	w := newWorld(t, storetest.Folder(t))
 	const number = "https://127.0.0.1:8443"
 	must(t, w.Realms.Store.SetOrigins(ctx, w.Realm.ID, []string{origin, number}))
 	for at, want := range map[string]bool{origin: true, number: false} {

@@ -12,7 +12,6 @@ import (
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/realm"
 	"guildhall/internal/session"
 	"guildhall/internal/sso"
@@ -104,8 +103,8 @@ func token(n authn.Notice) string {
 }
 
 func engines(t *testing.T, test func(t *testing.T, w *world)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, newWorld(t, t.TempDir())) })
-	t.Run("postgres", func(t *testing.T) { test(t, newWorld(t, pgtest.URL(t))) })
+	t.Run("sqlite", func(t *testing.T) { test(t, newWorld(t, storetest.Folder(t))) })
+	t.Run("postgres", func(t *testing.T) { test(t, newWorld(t, storetest.URL(t))) })
 }
 
 func must(t *testing.T, err error) {

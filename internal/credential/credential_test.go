@@ -18,7 +18,6 @@ import (
 	"guildhall/internal/erasure"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/query"
 	"guildhall/internal/store/storetest"
 )
@@ -26,8 +25,8 @@ import (
 var ctx = context.Background()
 
 func engines(t *testing.T, test func(t *testing.T, w *storetest.World)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, storetest.Open(t, t.TempDir())) })
-	t.Run("postgres", func(t *testing.T) { test(t, storetest.Open(t, pgtest.URL(t))) })
+	t.Run("sqlite", func(t *testing.T) { test(t, storetest.Open(t, storetest.Folder(t))) })
+	t.Run("postgres", func(t *testing.T) { test(t, storetest.Open(t, storetest.URL(t))) })
 }
 
 func must(t *testing.T, err error) {

@@ -5,14 +5,13 @@ import (
 	"testing"
 
 	"guildhall/internal/directory"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/store/storetest"
 )
 
 // TestT_D09_ADomainInWhichAnybodyHasAnAddressIsNobodysToProve claims mail providers and
 // what domains are registered below, at once and after the fact.
 func TestT_D09_ADomainInWhichAnybodyHasAnAddressIsNobodysToProve(t *testing.T) {
-	for engine, address := range map[string]func() string{"sqlite": t.TempDir, "postgres": func() string { return pgtest.URL(t) }} {
+	for engine, address := range map[string]func() string{"sqlite": func() string { return storetest.Folder(t) }, "postgres": func() string { return storetest.URL(t) }} {
 		t.Run(engine, func(t *testing.T) {
 			w := storetest.Open(t, address())
 			o := w.Organization(t, directory.Organization{Name: "Greedy"})

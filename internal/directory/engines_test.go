@@ -4,7 +4,6 @@ import (
 	"context"
 	"testing"
 
-	"guildhall/internal/pgtest"
 	"guildhall/internal/store/storetest"
 )
 
@@ -12,6 +11,6 @@ var ctx = context.Background()
 
 // engines runs a test in a realm on each engine.
 func engines(t *testing.T, test func(t *testing.T, w *storetest.World)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, storetest.Open(t, t.TempDir())) })
-	t.Run("postgres", func(t *testing.T) { test(t, storetest.Open(t, pgtest.URL(t))) })
+	t.Run("sqlite", func(t *testing.T) { test(t, storetest.Open(t, storetest.Folder(t))) })
+	t.Run("postgres", func(t *testing.T) { test(t, storetest.Open(t, storetest.URL(t))) })
 }

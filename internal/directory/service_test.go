@@ -41,7 +41,7 @@ func TestSlugsComeFromNames(t *testing.T) {
 }
 
 func TestOrganizationsAreChecked(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	long := strings.Repeat("é", 256)
 	for field, o := range map[string]directory.Organization{
 		"name": {Name: long}, "display_name": {Name: "a", DisplayName: long}, "slug": {Name: "a", Slug: "a b"}, "external_id": {Name: "a", ExternalID: long},
@@ -113,7 +113,7 @@ func TestSuspendingIsToggled(t *testing.T) {
 }
 
 func TestUsersAreChecked(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	for field, u := range map[string]directory.User{
 		"email": {Email: "nobody"}, "phone": {Phone: "0800"}, "kind": {Kind: "ghost"}, "username": {Username: strings.Repeat("a", 255)}, "name": {Name: "\x00"},
 		"given_name": {GivenName: strings.Repeat("a", 201)}, "language": {Language: strings.Repeat("a", 36)}, "public_metadata": {Public: directory.Metadata{"a": "\x00"}},

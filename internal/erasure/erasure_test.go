@@ -16,14 +16,14 @@ import (
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
 
-	"guildhall/internal/pgtest"
 	"guildhall/internal/query"
+	"guildhall/internal/store/storetest"
 )
 
 // engines runs a test on both databases.
 func engines(t *testing.T, f func(t *testing.T, r *dialecttest.Rig)) {
 	t.Run("sqlite", func(t *testing.T) { f(t, dialecttest.New(t)) })
-	t.Run("postgres", func(t *testing.T) { f(t, dialecttest.On(t, pgtest.URL(t))) })
+	t.Run("postgres", func(t *testing.T) { f(t, dialecttest.On(t, storetest.URL(t))) })
 }
 
 func acme(t *testing.T, r *dialecttest.Rig) (directory.Organization, directory.User) {

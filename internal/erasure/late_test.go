@@ -10,7 +10,6 @@ import (
 	"guildhall/internal/erasure"
 	"guildhall/internal/event"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/query"
 	"guildhall/internal/store"
 	"guildhall/internal/store/storetest"
@@ -48,7 +47,7 @@ func underWay(t *testing.T, r *dialecttest.Rig, o id.ID) (commit func()) {
 // is being written that has an id, and is older than what was there. Only PostgreSQL
 // has several writers at a time.
 func TestT_C21_WhatWasBeingWrittenAtThePreviewIsNoticed(t *testing.T) {
-	r := dialecttest.On(t, pgtest.URL(t))
+	r := dialecttest.On(t, storetest.URL(t))
 	ctx := t.Context()
 	where := []query.Condition{query.Where("name_key", query.Prefix, "trial ")}
 	add := func(name string) id.ID {

@@ -15,7 +15,6 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/project"
 	"guildhall/internal/query"
 	"guildhall/internal/store/storetest"
@@ -348,7 +347,7 @@ func (m *model) rows(t *rapid.T) {
 // TestWhateverHappensNothingOutlivesItsOwner creates, links, deletes and purges
 // in any order, in several realms of one database.
 func TestWhateverHappensNothingOutlivesItsOwner(t *testing.T) {
-	for name, address := range map[string]func(testing.TB) string{"sqlite": func(t testing.TB) string { return t.TempDir() }, "postgres": pgtest.URL} {
+	for name, address := range map[string]func(testing.TB) string{"sqlite": storetest.Folder, "postgres": storetest.URL} {
 		t.Run(name, func(t *testing.T) {
 			w := storetest.Attach(t, address(t))
 			realms := 0

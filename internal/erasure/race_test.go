@@ -12,14 +12,13 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/query"
 	"guildhall/internal/store/storetest"
 )
 
 func worlds(t *testing.T, f func(t *testing.T, w *storetest.World)) {
-	t.Run("sqlite", func(t *testing.T) { f(t, storetest.Open(t, t.TempDir())) })
-	t.Run("postgres", func(t *testing.T) { f(t, storetest.Open(t, pgtest.URL(t))) })
+	t.Run("sqlite", func(t *testing.T) { f(t, storetest.Open(t, storetest.Folder(t))) })
+	t.Run("postgres", func(t *testing.T) { f(t, storetest.Open(t, storetest.URL(t))) })
 }
 
 // rounds is how often a race is run.

@@ -12,7 +12,6 @@ import (
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
 	"guildhall/internal/ledger"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/query"
 	"guildhall/internal/realm"
 	"guildhall/internal/store/storetest"
@@ -27,7 +26,7 @@ type leaving struct {
 }
 
 func leavings(t *testing.T, test func(t *testing.T, l leaving)) {
-	for engine, address := range map[string]func() string{"sqlite": t.TempDir, "postgres": func() string { return pgtest.URL(t) }} {
+	for engine, address := range map[string]func() string{"sqlite": func() string { return storetest.Folder(t) }, "postgres": func() string { return storetest.URL(t) }} {
 		t.Run(engine, func(t *testing.T) {
 			home := storetest.Open(t, address())
 			l := leaving{home: home, here: home.In(t, "Leaving"), there: storetest.Attach(t, home.Address)}
@@ -389,7 +388,7 @@ func TestWhatIsWrittenWhileARealmEndsGoesWithItOrFails(t *testing.T) {
 }
 
 func TestHomeIsWhereOthersEnd(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	w.In(t, "Second")
 	w.View(t, func(tx storetest.Tx) error {
 		if i, err := tx.Home(ctx); err != nil || i != w.Realm.ID || i == id.None {

@@ -13,7 +13,6 @@ import (
 	"guildhall/internal/access"
 	"guildhall/internal/fault"
 	"guildhall/internal/guard"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/store"
 	"guildhall/internal/store/storetest"
 )
@@ -28,8 +27,8 @@ type post struct {
 }
 
 func onBothEngines(t *testing.T, run func(t *testing.T, p *post)) {
-	t.Run("sqlite", func(t *testing.T) { run(t, newPost(t, t.TempDir())) })
-	t.Run("postgres", func(t *testing.T) { run(t, newPost(t, pgtest.URL(t))) })
+	t.Run("sqlite", func(t *testing.T) { run(t, newPost(t, storetest.Folder(t))) })
+	t.Run("postgres", func(t *testing.T) { run(t, newPost(t, storetest.URL(t))) })
 }
 
 func newPost(t *testing.T, address string) *post {

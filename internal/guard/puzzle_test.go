@@ -18,6 +18,7 @@ import (
 
 	"guildhall/internal/fault"
 	"guildhall/internal/guard"
+	"guildhall/internal/store/storetest"
 )
 
 // solve does the work of a client.
@@ -119,7 +120,7 @@ func must(t *testing.T, s *guard.Service, p *post) guard.Puzzle {
 
 // TestPuzzlesAreThoseOfALTCHA lets the library of that project solve and check them.
 func TestPuzzlesAreThoseOfALTCHA(t *testing.T) {
-	p := newPost(t, t.TempDir())
+	p := newPost(t, storetest.Folder(t))
 	puzzle := must(t, p.Service, p)
 	found, err := altcha.SolveChallenge(puzzle.Challenge, puzzle.Salt, altcha.SHA256, int(puzzle.Most), 0, nil)
 	if err != nil || found == nil {
@@ -147,7 +148,7 @@ type asks func(answer string) (bool, error)
 func (f asks) Verify(_ context.Context, answer string, _ netip.Addr) (bool, error) { return f(answer) }
 
 func TestACaptchaServiceTakesThePlaceOfPuzzles(t *testing.T) {
-	p := newPost(t, t.TempDir())
+	p := newPost(t, storetest.Folder(t))
 	a := p.doubted(t)
 	calls := 0
 	p.Captcha = asks(func(answer string) (bool, error) {

@@ -20,7 +20,6 @@ import (
 	"guildhall/internal/liquid"
 	"guildhall/internal/locale"
 	"guildhall/internal/notify"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/query"
 	"guildhall/internal/store"
 	"guildhall/internal/store/storetest"
@@ -76,8 +75,8 @@ func open(t *testing.T, address string) *desk {
 }
 
 func onBoth(t *testing.T, f func(t *testing.T, d *desk)) {
-	t.Run("SQLite", func(t *testing.T) { f(t, open(t, t.TempDir())) })
-	t.Run("PostgreSQL", func(t *testing.T) { f(t, open(t, pgtest.URL(t))) })
+	t.Run("SQLite", func(t *testing.T) { f(t, open(t, storetest.Folder(t))) })
+	t.Run("PostgreSQL", func(t *testing.T) { f(t, open(t, storetest.URL(t))) })
 }
 
 func (d *desk) pass(t *testing.T) int {
@@ -229,7 +228,7 @@ func TestT_C23_MessagesOfTheDeadAreNeverSent(t *testing.T) {
 }
 
 func TestAMessageLeavesOutWhatIsNotKnown(t *testing.T) {
-	d := open(t, t.TempDir())
+	d := open(t, storetest.Folder(t))
 	must(t, d.Queue(ctx, d.invitation(d.Organization(t, directory.Organization{Name: "Acme"}))))
 	d.pass(t)
 	if l := d.post.last(t); !strings.Contains(l.Text, "Hello,") || strings.Contains(l.HTML, "<img") || !strings.Contains(l.HTML, ">Acme</p>") {
@@ -238,7 +237,7 @@ func TestAMessageLeavesOutWhatIsNotKnown(t *testing.T) {
 }
 
 func TestEveryKindHasATextInEveryLanguage(t *testing.T) {
-	d := open(t, t.TempDir())
+	d := open(t, storetest.Folder(t))
 	for _, tag := range locale.All() {
 		for _, k := range notify.Kinds() {
 			l, err := d.Preview(ctx, d.System, notify.Draft{Kind: k, Locale: tag})
@@ -260,7 +259,7 @@ func TestEveryKindHasATextInEveryLanguage(t *testing.T) {
 // TestAMessageSpeaksOneLanguage looks for times and factors in messages: they are
 // written like the rest of it, and in English for a language that there are no texts in.
 func TestAMessageSpeaksOneLanguage(t *testing.T) {
-	d := open(t, t.TempDir())
+	d := open(t, storetest.Folder(t))
 	o := d.Organization(t, directory.Organization{Name: "Acme"})
 	at := time.Date(2026, 11, 2, 15, 4, 0, 0, time.FixedZone("", 3600))
 	for tag, want := range map[string][]string{
@@ -435,7 +434,7 @@ func TestT_M03_LinksAreTheServersOwn(t *testing.T) {
 // TestT_M04_MessagesCarryNothingButTheirPart offers data that a message of the
 // kind must not have.
 func TestT_M04_MessagesCarryNothingButTheirPart(t *testing.T) {
-	d := open(t, t.TempDir())
+	d := open(t, storetest.Folder(t))
 	for _, k := range notify.Kinds() {
 		for _, part := range []string{"password", "token", "ticket", "session", "hash"} {
 			to := "a@x.example"
@@ -547,7 +546,7 @@ func TestTemplatesAreChosenFromTheNearestOwner(t *testing.T) {
 }
 
 func TestTemplatesBelongToTheirOrganization(t *testing.T) {
-	d := open(t, t.TempDir())
+	d := open(t, storetest.Folder(t))
 	a, b := d.Organization(t, directory.Organization{Name: "A"}), d.Organization(t, directory.Organization{Name: "B"})
 	of := func(o id.ID, p ...access.Permission) access.Actor {
 		return access.Actor{Realm: d.Realm.ID, Subject: "x", Grants: []access.Grant{{On: o, Permissions: p}}}

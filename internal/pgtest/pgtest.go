@@ -49,6 +49,13 @@ func DurableURL(t testing.TB) string {
 	return durable.database(t)
 }
 
+// Copy is URL with a copy of a database that fill was given once in this process. All callers pass the same fill, which
+// leaves nobody connected.
+func Copy(t testing.TB, fill func(address string) error) string {
+	t.Helper()
+	return quick.copied(t, fill)
+}
+
 // A Server is a PostgreSQL server of one test, which can do to it what it likes.
 type Server struct {
 	URL string // of an empty database
@@ -90,10 +97,36 @@ type server struct {
 
 	mu    sync.Mutex // one CREATE DATABASE at a time: they share a template
 	count int
+
+	fill   sync.Once // of the database that is copied
+	filled error
 }
+
+const filledName = "filled"
 
 // database creates a database for t.
 func (s *server) database(t testing.TB) string {
+	t.Helper()
+	s.started(t)
+	return s.create(t, "template0")
+}
+
+// copied creates a database for t that is a copy of a filled one.
+func (s *server) copied(t testing.TB, fill func(address string) error) string {
+	t.Helper()
+	s.started(t)
+	s.fill.Do(func() {
+		if s.filled = s.admin("CREATE DATABASE " + filledName + " TEMPLATE template0"); s.filled == nil {
+			s.filled = fill(s.address(filledName))
+		}
+	})
+	if s.filled != nil {
+		t.Fatalf("pgtest: fill a database: %v", s.filled)
+	}
+	return s.create(t, filledName)
+}
+
+func (s *server) started(t testing.TB) {
 	t.Helper()
 	s.start.Do(func() {
 		removeAbandoned()
@@ -102,8 +135,12 @@ func (s *server) database(t testing.TB) string {
 	if s.err != nil {
 		t.Fatalf("pgtest: %v", s.err)
 	}
+}
+
+func (s *server) create(t testing.TB, template string) string {
+	t.Helper()
 	name := s.nextName()
-	if err := s.admin(fmt.Sprintf("CREATE DATABASE %s TEMPLATE template0", name)); err != nil {
+	if err := s.admin(fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", name, template)); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
 	t.Cleanup(func() {
@@ -111,9 +148,13 @@ func (s *server) database(t testing.TB) string {
 			t.Errorf("pgtest: %v", err)
 		}
 	})
-	fresh := *s.url
-	fresh.Path = "/" + name
-	return fresh.String()
+	return s.address(name)
+}
+
+func (s *server) address(database string) string {
+	at := *s.url
+	at.Path = "/" + database
+	return at.String()
 }
 
 func (s *server) nextName() string {

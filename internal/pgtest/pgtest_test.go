@@ -34,6 +34,28 @@ func TestEachURLIsAnEmptyDatabaseOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestCopiesAreFilledOnceAndEachIsItsOwn(t *testing.T) {
+	fills := 0
+	fill := func(address string) error {
+		fills++
+		conn, err := pgx.Connect(t.Context(), address)
+		if err != nil {
+			return err
+		}
+		defer conn.Close(context.Background())
+		_, err = conn.Exec(t.Context(), "CREATE TABLE filled (id BIGINT)")
+		return err
+	}
+	first, second := connect(t, Copy(t, fill)), connect(t, Copy(t, fill))
+	if _, err := first.Exec(t.Context(), "INSERT INTO filled VALUES (1)"); err != nil {
+		t.Fatal(err)
+	}
+	var rows int
+	if err := second.QueryRow(t.Context(), "SELECT count(*) FROM filled").Scan(&rows); err != nil || rows != 0 || fills != 1 {
+		t.Fatalf("the second copy has %d rows, %v, after %d fills", rows, err, fills)
+	}
+}
+
 func TestTextIsUTF8InByteOrder(t *testing.T) {
 	var encoding, collation string
 	err := connect(t, URL(t)).QueryRow(t.Context(),

@@ -14,7 +14,6 @@ import (
 	"guildhall/internal/erasure"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/project"
 	"guildhall/internal/query"
 	"guildhall/internal/store/storetest"
@@ -36,7 +35,7 @@ type stage struct {
 var keys = []string{"reader", "writer", `a"b\c<d>&é`, "read"}
 
 func engines(t *testing.T, test func(t *testing.T, s *stage)) {
-	for name, address := range map[string]func(testing.TB) string{"sqlite": func(t testing.TB) string { return t.TempDir() }, "postgres": pgtest.URL} {
+	for name, address := range map[string]func(testing.TB) string{"sqlite": storetest.Folder, "postgres": storetest.URL} {
 		t.Run(name, func(t *testing.T) {
 			w := storetest.Open(t, address(t))
 			s := &stage{World: w, s: w.Projects}

@@ -11,7 +11,6 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/project"
 	"guildhall/internal/query"
 	"guildhall/internal/realm"
@@ -21,8 +20,8 @@ import (
 var ctx = context.Background()
 
 func engines(t *testing.T, test func(t *testing.T, w *storetest.World)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, storetest.Open(t, t.TempDir())) })
-	t.Run("postgres", func(t *testing.T) { test(t, storetest.Open(t, pgtest.URL(t))) })
+	t.Run("sqlite", func(t *testing.T) { test(t, storetest.Open(t, storetest.Folder(t))) })
+	t.Run("postgres", func(t *testing.T) { test(t, storetest.Open(t, storetest.URL(t))) })
 }
 
 func operator(w *storetest.World) access.Actor {
@@ -136,7 +135,7 @@ func TestOnlyOperatorsReachOtherRealms(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 func TestTheHostDecidesOnlyWhereNothingElseDoes(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	if i, found := w.Realms.At(ctx, "anything.example"); !found || i != w.Realm.ID {
 		t.Errorf("the only realm: %d, %v", i, found)
 	}

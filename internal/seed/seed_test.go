@@ -7,7 +7,6 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/query"
 	"guildhall/internal/seed"
 	"guildhall/internal/store/storetest"
@@ -16,7 +15,7 @@ import (
 // What was seeded is there for the domain as if it had been added one by one, and
 // ends like it.
 func TestSeedMakesWhatThePlanSays(t *testing.T) {
-	for name, address := range map[string]func(testing.TB) string{"sqlite": func(t testing.TB) string { return t.TempDir() }, "postgres": pgtest.URL} {
+	for name, address := range map[string]func(testing.TB) string{"sqlite": storetest.Folder, "postgres": storetest.URL} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
 			w := storetest.Open(t, address(t))
@@ -61,7 +60,7 @@ func TestSeedMakesWhatThePlanSays(t *testing.T) {
 }
 
 func TestSeedNeedsARealm(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	if _, err := seed.Fill(t.Context(), w.DB, 12345, seed.Plan{Organizations: 1, Members: 1}, func(int) {}); err == nil {
 		t.Error("a realm that does not exist was filled")
 	}

@@ -14,7 +14,6 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
 	"guildhall/internal/guard"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/store"
 	"guildhall/internal/store/storetest"
 )
@@ -22,7 +21,7 @@ import (
 // TestTwoNodesShareALimit lets two nodes over one database take from one limit at
 // twice its rate.
 func TestTwoNodesShareALimit(t *testing.T) {
-	for name, address := range map[string]string{"sqlite": t.TempDir(), "postgres": pgtest.URL(t)} {
+	for name, address := range map[string]string{"sqlite": storetest.Folder(t), "postgres": storetest.URL(t)} {
 		t.Run(name, func(t *testing.T) {
 			first := storetest.Open(t, address)
 			rates := map[string]edge.Rate{"x": {Count: 50, Per: time.Second}}
@@ -69,7 +68,7 @@ func TestTwoNodesShareALimit(t *testing.T) {
 // TestALockedAccountIsUnlockedByMail locks an account, reads the mail, looks at
 // the link as a scanner does, and uses it.
 func TestALockedAccountIsUnlockedByMail(t *testing.T) {
-	at := newSiteOn(t, Config{Data: t.TempDir(), Dev: true, ListenTLS: "127.0.0.1:0"})
+	at := newSiteOn(t, Config{Data: storetest.Folder(t), Dev: true, ListenTLS: "127.0.0.1:0"})
 	realm := at.here.realm
 	_, err := at.Directory.CreateUser(t.Context(), at.here.by, directory.NewUser{User: directory.User{Email: "ada@locked.example", EmailVerified: true}})
 	if err != nil {

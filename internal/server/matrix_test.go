@@ -21,10 +21,10 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/edge"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/project"
 	"guildhall/internal/query"
 	"guildhall/internal/realm"
+	"guildhall/internal/store/storetest"
 	"guildhall/internal/webhook"
 )
 
@@ -62,10 +62,10 @@ func (w world) unknown(k id.Kind, n int) id.ID {
 func TestT_A01_A03_A14_EveryOperationTellsStrangersNothing(t *testing.T) {
 	for _, engine := range []string{"sqlite", "postgres"} {
 		t.Run(engine, func(t *testing.T) {
-			cfg := Config{Data: t.TempDir(), Listen: "127.0.0.1:0", PublicURLs: []string{"https://guildhall.test"}, Fast: true,
+			cfg := Config{Data: storetest.Folder(t), Listen: "127.0.0.1:0", PublicURLs: []string{"https://guildhall.test"}, Fast: true,
 				Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Print: func(string, ...any) {}}
 			if engine == "postgres" {
-				cfg.Database, cfg.Migrate, cfg.Master = pgtest.URL(t), true, sharedKey
+				cfg.Database, cfg.Migrate, cfg.Master = storetest.URL(t), true, sharedKey
 			}
 			s, err := Start(t.Context(), cfg)
 			if err != nil {

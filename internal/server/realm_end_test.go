@@ -11,9 +11,9 @@ import (
 	"guildhall/internal/access"
 	"guildhall/internal/directory"
 	"guildhall/internal/erasure"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/realm"
 	"guildhall/internal/session"
+	"guildhall/internal/store/storetest"
 )
 
 // leavingOrigin is where the realm is reached that ends.
@@ -53,9 +53,9 @@ func (at *site) entries(t *testing.T) map[string]func() *http.Request {
 func TestNobodyIsLetIntoARealmOnceItsEndWasAnsweredOnAnyNode(t *testing.T) {
 	for _, engine := range []string{"sqlite", "postgres"} {
 		t.Run(engine, func(t *testing.T) {
-			cfg := Config{Data: t.TempDir()}
+			cfg := Config{Data: storetest.Folder(t)}
 			if engine == "postgres" {
-				cfg.Database, cfg.Migrate, cfg.Master = pgtest.URL(t), true, sharedKey
+				cfg.Database, cfg.Migrate, cfg.Master = storetest.URL(t), true, sharedKey
 			}
 			at := newSiteOn(t, cfg)
 			second, err := Start(t.Context(), Config{Data: cfg.Data, Database: cfg.Database, Master: cfg.Master, Listen: "127.0.0.1:0", Fast: true,

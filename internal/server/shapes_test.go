@@ -15,10 +15,10 @@ import (
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/project"
 	"guildhall/internal/query"
 	"guildhall/internal/session"
+	"guildhall/internal/store/storetest"
 )
 
 // A gallery is one organization with one person, whom applications of every dialect
@@ -171,9 +171,9 @@ func (g *gallery) itself(t *testing.T, dialect string, pairs ...string) map[stri
 func TestTokensSpeakTheDialectOfTheApplication(t *testing.T) {
 	for _, engine := range []string{"sqlite", "postgres"} {
 		t.Run(engine, func(t *testing.T) {
-			cfg := Config{Data: t.TempDir()}
+			cfg := Config{Data: storetest.Folder(t)}
 			if engine == "postgres" {
-				cfg.Database, cfg.Migrate, cfg.Master = pgtest.URL(t), true, sharedKey
+				cfg.Database, cfg.Migrate, cfg.Master = storetest.URL(t), true, sharedKey
 			}
 			g := newGallery(t, cfg)
 			t.Run("auth0", g.auth0)

@@ -14,11 +14,12 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
+	"guildhall/internal/store/storetest"
 )
 
 // TestAnOpenStreamDoesNotKeepTheServerFromStopping closes a server on which somebody watches a deletion.
 func TestAnOpenStreamDoesNotKeepTheServerFromStopping(t *testing.T) {
-	s, err := Start(t.Context(), Config{Data: t.TempDir(), Listen: "127.0.0.1:0", Fast: true,
+	s, err := Start(t.Context(), Config{Data: storetest.Folder(t), Listen: "127.0.0.1:0", Fast: true,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Print: func(string, ...any) {}})
 	if err != nil {
 		t.Fatal(err)

@@ -13,9 +13,9 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/project"
 	"guildhall/internal/query"
+	"guildhall/internal/store/storetest"
 )
 
 // deleting are the calls that end an organization, by the dialect. A dialect with
@@ -127,9 +127,9 @@ var mortal = []id.Kind{id.Organization, id.Member, id.Role, id.Invitation, id.Do
 func TestT_C13_WhatOneAPIDeletedNoOtherServes(t *testing.T) {
 	for _, engine := range []string{"sqlite", "postgres"} {
 		t.Run(engine, func(t *testing.T) {
-			cfg := Config{Data: t.TempDir()}
+			cfg := Config{Data: storetest.Folder(t)}
 			if engine == "postgres" {
-				cfg.Database, cfg.Migrate, cfg.Master = pgtest.URL(t), true, sharedKey
+				cfg.Database, cfg.Migrate, cfg.Master = storetest.URL(t), true, sharedKey
 			}
 			at := newSiteOn(t, cfg)
 			nodes := map[string]http.Handler{"the same node": at.h}

@@ -17,17 +17,17 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/session"
+	"guildhall/internal/store/storetest"
 )
 
 // nodes gives a site and the handlers of all servers on its database: two on
 // PostgreSQL, and one on the embedded database.
 func nodes(t *testing.T, engine string) (*site, []http.Handler) {
 	t.Helper()
-	cfg := Config{Data: t.TempDir()}
+	cfg := Config{Data: storetest.Folder(t)}
 	if engine == "postgres" {
-		cfg.Database, cfg.Migrate, cfg.Master = pgtest.URL(t), true, sharedKey
+		cfg.Database, cfg.Migrate, cfg.Master = storetest.URL(t), true, sharedKey
 	}
 	at := newSiteOn(t, cfg)
 	if engine == "sqlite" {

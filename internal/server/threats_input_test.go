@@ -24,8 +24,8 @@ import (
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/query"
+	"guildhall/internal/store/storetest"
 )
 
 // injections are texts that mean something to a database, a shell or a template.
@@ -102,7 +102,7 @@ var searchBodies = map[string][][2]string{
 func onBothEngines(t *testing.T, run func(t *testing.T, at *site)) {
 	t.Run("sqlite", func(t *testing.T) { run(t, newSite(t)) })
 	t.Run("postgres", func(t *testing.T) {
-		run(t, newSiteOn(t, Config{Data: t.TempDir(), Database: pgtest.URL(t), Migrate: true, Master: sharedKey}))
+		run(t, newSiteOn(t, Config{Data: t.TempDir(), Database: storetest.URL(t), Migrate: true, Master: sharedKey}))
 	})
 }
 
@@ -190,7 +190,7 @@ func (at *site) nothingOfTheDatabase(t *testing.T, where, answer string) {
 // the answers must be those of a fault, and say nothing about it.
 func TestT_P09_AFailingDatabaseIsNoNews(t *testing.T) {
 	var log lockedBuffer
-	at := newSiteOn(t, Config{Data: t.TempDir(), Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	at := newSiteOn(t, Config{Data: storetest.Folder(t), Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	roots := map[string]caller{}
 	for _, tb := range tables() {
 		roots[tb.dialect] = at.root(t, tb.dialect, at.here)

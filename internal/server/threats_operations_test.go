@@ -13,12 +13,13 @@ import (
 	"guildhall/internal/credential"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
+	"guildhall/internal/store/storetest"
 )
 
 // TestT_P07_EveryListenerHasItsTimeouts: whoever is slow with a header, a body, or
 // with reading, is cut off.
 func TestT_P07_EveryListenerHasItsTimeouts(t *testing.T) {
-	s, err := Start(t.Context(), Config{Data: t.TempDir(), Listen: "127.0.0.1:0", ListenTLS: "127.0.0.1:0", MetricsListen: "127.0.0.1:0", Dev: true, Fast: true, Print: func(string, ...any) {}, Log: quiet})
+	s, err := Start(t.Context(), Config{Data: storetest.Folder(t), Listen: "127.0.0.1:0", ListenTLS: "127.0.0.1:0", MetricsListen: "127.0.0.1:0", Dev: true, Fast: true, Print: func(string, ...any) {}, Log: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func TestT_S01_NoAnswerRepeatsASecret(t *testing.T) {
 
 // TestT_S02_OldTransportSecurityIsRefused shakes hands the ways of the last century.
 func TestT_S02_OldTransportSecurityIsRefused(t *testing.T) {
-	s, err := Start(t.Context(), Config{Data: t.TempDir(), ListenTLS: "127.0.0.1:0", Dev: true, Fast: true, Print: func(string, ...any) {}, Log: quiet})
+	s, err := Start(t.Context(), Config{Data: storetest.Folder(t), ListenTLS: "127.0.0.1:0", Dev: true, Fast: true, Print: func(string, ...any) {}, Log: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"guildhall/internal/store/storetest"
 )
 
 // TestT_N05_NobodyUnknownMakesTheServerCallAnybody sends a URL in everything that a caller without a credential can fill in,
@@ -31,7 +33,7 @@ func TestT_N05_NobodyUnknownMakesTheServerCallAnybody(t *testing.T) {
 			c.Close()
 		}
 	}()
-	at := newSiteOn(t, Config{Data: t.TempDir(), OutboundAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	at := newSiteOn(t, Config{Data: storetest.Folder(t), OutboundAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	trap := "http://" + l.Addr().String() + "/trap"
 	names := []string{
 		"url", "uri", "redirect_uri", "redirect_url", "request_uri", "jwks_uri", "metadata_url", "issuer", "iss", "next", "return_to", "target", "continue",

@@ -16,6 +16,7 @@ import (
 	"guildhall/internal/project"
 	"guildhall/internal/query"
 	"guildhall/internal/session"
+	"guildhall/internal/store/storetest"
 )
 
 // A surfer is a browser without scripts at a development server.
@@ -27,7 +28,7 @@ type surfer struct {
 
 func surf(t *testing.T) *surfer {
 	t.Helper()
-	s, _ := started(t, Config{Data: t.TempDir(), Dev: true, Listen: "127.0.0.1:0", ListenTLS: "127.0.0.1:0", Fast: true})
+	s, _ := started(t, Config{Data: storetest.Folder(t), Dev: true, Listen: "127.0.0.1:0", ListenTLS: "127.0.0.1:0", Fast: true})
 	return &surfer{newBrowser(), s, "http://" + s.listeners[0].Addr().String()}
 }
 

@@ -15,6 +15,7 @@ import (
 	"guildhall/internal/id"
 	"guildhall/internal/project"
 	"guildhall/internal/query"
+	"guildhall/internal/store/storetest"
 )
 
 // manager makes a machine user with roles, on the instance or in its home, and
@@ -386,7 +387,7 @@ func TestT_B09_NothingIsNotACredential(t *testing.T) {
 // key: with nothing, with something else, and twenty times at once with the token.
 func TestT_B10_TheFirstKeyIsForWhoeverReadsTheTerminal(t *testing.T) {
 	printed := ""
-	s, err := Start(t.Context(), Config{Data: t.TempDir(), Listen: "127.0.0.1:0", Fast: true, Print: func(format string, args ...any) { printed += fmt.Sprintf(format, args...) }, Log: quiet})
+	s, err := Start(t.Context(), Config{Data: storetest.Folder(t), Listen: "127.0.0.1:0", Fast: true, Print: func(format string, args ...any) { printed += fmt.Sprintf(format, args...) }, Log: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}

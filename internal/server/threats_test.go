@@ -12,7 +12,6 @@ import (
 
 	"guildhall/internal/credential"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/realm"
 	"guildhall/internal/store/storetest"
 	"guildhall/internal/vault/master"
@@ -33,7 +32,7 @@ var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	return newSiteOn(t, Config{Data: t.TempDir()})
+	return newSiteOn(t, Config{Data: storetest.Folder(t)})
 }
 
 // sharedKey is the master key of all nodes on a PostgreSQL database.
@@ -71,8 +70,8 @@ func onEngines(t *testing.T, cfg Config, test func(t *testing.T, at *site)) {
 	for _, engine := range []string{"sqlite", "postgres"} {
 		t.Run(engine, func(t *testing.T) {
 			on := cfg
-			if on.Data = t.TempDir(); engine == "postgres" {
-				on.Database, on.Migrate, on.Master = pgtest.URL(t), true, sharedKey
+			if on.Data = storetest.Folder(t); engine == "postgres" {
+				on.Database, on.Migrate, on.Master = storetest.URL(t), true, sharedKey
 			}
 			test(t, newSiteOn(t, on))
 		})

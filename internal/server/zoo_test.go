@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"guildhall/internal/pgtest"
+	"guildhall/internal/store/storetest"
 	"guildhall/internal/vault/master"
 )
 
@@ -153,9 +153,9 @@ type node struct {
 // The first node that credentials are used on is the one on which nothing happens.
 func newPark(t *testing.T, engine string) *park {
 	t.Helper()
-	cfg := Config{Data: t.TempDir()}
+	cfg := Config{Data: storetest.Folder(t)}
 	if engine == "postgres" {
-		cfg.Database, cfg.Migrate = pgtest.URL(t), true
+		cfg.Database, cfg.Migrate = storetest.URL(t), true
 		cfg.Master = master.Sources{File: filepath.Join(t.TempDir(), "master.key"), Create: true} // both nodes read it
 	}
 	at := newSiteOn(t, cfg)

@@ -10,7 +10,6 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/store"
 	"guildhall/internal/store/storetest"
 )
@@ -72,7 +71,7 @@ func (j *jumper) doomed(t *testing.T, grace time.Duration) (id.ID, id.ID) {
 // TestT_R08_AClockThatIsSetEndsNoGraceAndNoHold sets the clock of a node forward
 // and back by hours during a grace, a hold and a purge.
 func TestT_R08_AClockThatIsSetEndsNoGraceAndNoHold(t *testing.T) {
-	for name, address := range map[string]func(testing.TB) string{"sqlite": func(t testing.TB) string { return t.TempDir() }, "postgres": pgtest.URL} {
+	for name, address := range map[string]func(testing.TB) string{"sqlite": storetest.Folder, "postgres": storetest.URL} {
 		t.Run(name, func(t *testing.T) {
 			j := newJumper(t, storetest.Open(t, address(t)))
 			_, graced := j.doomed(t, time.Hour)
@@ -137,7 +136,7 @@ func total(done map[string]int) (n int) {
 // TestT_R08_TheGraceEndsOnlyByTheDatabasesClockToo: where several nodes share a
 // server its clock has a say as well.
 func TestT_R08_TheGraceEndsOnlyByTheDatabasesClockToo(t *testing.T) {
-	j := newJumper(t, storetest.Open(t, pgtest.URL(t)))
+	j := newJumper(t, storetest.Open(t, storetest.URL(t)))
 	_, i := j.doomed(t, time.Hour)
 	j.Clock.Move(3 * time.Hour)
 	j.counted.Store(int64(3 * time.Hour)) // both clocks of the node are wrong

@@ -11,7 +11,6 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/erasure"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/store"
 	"guildhall/internal/store/storetest"
 )
@@ -115,8 +114,8 @@ func (v *vandal) diagnosed(t *testing.T, table, what string, row int64) {
 }
 
 func onBoth(t *testing.T, f func(t *testing.T, v *vandal)) {
-	t.Run("sqlite", func(t *testing.T) { f(t, newVandal(t, t.TempDir())) })
-	t.Run("postgres", func(t *testing.T) { f(t, newVandal(t, pgtest.URL(t))) })
+	t.Run("sqlite", func(t *testing.T) { f(t, newVandal(t, storetest.Folder(t))) })
+	t.Run("postgres", func(t *testing.T) { f(t, newVandal(t, storetest.URL(t))) })
 }
 
 func TestTheDoctorFindsNothingWhereNothingIsWrong(t *testing.T) {

@@ -9,11 +9,11 @@ import (
 )
 
 func TestSQLite(t *testing.T) {
-	storetest.Run(t, func(t testing.TB) string { return t.TempDir() })
+	storetest.Run(t, storetest.Folder, func(t testing.TB) string { return t.TempDir() })
 }
 
 func TestPostgres(t *testing.T) {
-	storetest.Run(t, pgtest.URL)
+	storetest.Run(t, storetest.URL, pgtest.URL)
 }
 
 func TestBothEnginesHaveTheSameSchema(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"guildhall/internal/access"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/store"
 	"guildhall/internal/store/storetest"
 	"guildhall/internal/token"
@@ -19,8 +18,8 @@ import (
 )
 
 func onBothEngines(t *testing.T, run func(t *testing.T, w *storetest.World)) {
-	t.Run("sqlite", func(t *testing.T) { run(t, storetest.Open(t, t.TempDir())) })
-	t.Run("postgres", func(t *testing.T) { run(t, storetest.Open(t, pgtest.URL(t))) })
+	t.Run("sqlite", func(t *testing.T) { run(t, storetest.Open(t, storetest.Folder(t))) })
+	t.Run("postgres", func(t *testing.T) { run(t, storetest.Open(t, storetest.URL(t))) })
 }
 
 // node gives the tokens of another node on the same database.
@@ -244,7 +243,7 @@ func TestKeysRotateBySchedule(t *testing.T) {
 }
 
 func TestRotatingNeedsARightOnTheRealm(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	nobody := access.Actor{Realm: w.Realm.ID, Subject: "nobody"}
 	_, err := w.Tokens.Rotate(ctx, nobody, quickly)
 	_, list := w.Tokens.Keys(ctx, nobody)

@@ -28,7 +28,7 @@ func TestT_I04_ABadSignatureIsNeverExcused(t *testing.T) {
 
 // TestT_I06_I07_OnlyOneFormIsRead presents what other forms of JOSE could be abused for.
 func TestT_I06_I07_OnlyOneFormIsRead(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	good := issue(t, w.Tokens, w.Realm.ID, "ES256", time.Hour)
 	p := strings.Split(good, ".")
 	object := func(v any) string { b, _ := json.Marshal(v); return string(b) }

@@ -87,7 +87,7 @@ func refused(t *testing.T, w *storetest.World, what, raw string, reasons ...stri
 }
 
 func TestATokenSaysWhatWasSigned(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	raw, err := w.Tokens.Issue(ctx, w.Realm.ID, map[string]any{"iss": "https://x/", "sub": "a@clients", "aud": []string{"one", "two"}, "scope": "read:x"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func TestATokenSaysWhatWasSigned(t *testing.T) {
 // TestT_I01_I02_I03_OnlyOurOwnKeysSign sends tokens that claim a signature which
 // nobody of ours made.
 func TestT_I01_I02_I03_OnlyOurOwnKeysSign(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	raw, err := w.Tokens.Issue(ctx, w.Realm.ID, map[string]any{"sub": "a"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
@@ -224,7 +224,7 @@ func published(t *testing.T, w *storetest.World) []map[string]any {
 // A key of one realm proves nothing in another: the verdict names the realm of the
 // key, whatever the token says of itself.
 func TestTheRealmOfATokenIsThatOfItsKey(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	other := w.In(t, "Other")
 	other.Tokens = w.Tokens
 	raw, err := w.Tokens.Issue(ctx, other.Realm.ID, map[string]any{"iss": "https://realm-one/", "realm": w.Realm.ID.String()}, time.Hour)
@@ -250,7 +250,7 @@ func TestTheRealmOfATokenIsThatOfItsKey(t *testing.T) {
 }
 
 func TestATokenEnds(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	raw, err := w.Tokens.Issue(ctx, w.Realm.ID, nil, time.Minute)
 	if err != nil {
 		t.Fatal(err)
@@ -274,7 +274,7 @@ func TestATokenEnds(t *testing.T) {
 }
 
 func TestPublishedKeysArePublic(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	if err := w.Tokens.Prepare(ctx, w.Realm.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +297,7 @@ func TestPublishedKeysArePublic(t *testing.T) {
 
 // An RS256 key of the realm verifies tokens, too; only with its own algorithm.
 func TestEachKeyHasItsAlgorithm(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	if err := w.Tokens.Prepare(ctx, w.Realm.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -354,7 +354,7 @@ func TestEachKeyHasItsAlgorithm(t *testing.T) {
 }
 
 func TestManyFirstTokensShareAKey(t *testing.T) {
-	w := storetest.Open(t, t.TempDir())
+	w := storetest.Open(t, storetest.Folder(t))
 	var wait sync.WaitGroup
 	for range 8 {
 		wait.Go(func() {
@@ -375,7 +375,7 @@ func TestManyFirstTokensShareAKey(t *testing.T) {
 
 // FuzzVerify: whatever is sent, the answer is a verdict.
 func FuzzVerify(f *testing.F) {
-	w := storetest.Open(f, f.TempDir())
+	w := storetest.Open(f, storetest.Folder(f))
 	good, err := w.Tokens.Issue(ctx, w.Realm.ID, map[string]any{"sub": "a"}, time.Hour)
 	if err != nil {
 		f.Fatal(err)

@@ -13,7 +13,6 @@ import (
 	"guildhall/internal/erasure"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/store"
 	"guildhall/internal/store/storetest"
 	"guildhall/internal/vault"
@@ -22,8 +21,8 @@ import (
 var ctx = context.Background()
 
 func onBothEngines(t *testing.T, run func(t *testing.T, w *storetest.World)) {
-	t.Run("sqlite", func(t *testing.T) { run(t, storetest.Open(t, t.TempDir())) })
-	t.Run("postgres", func(t *testing.T) { run(t, storetest.Open(t, pgtest.URL(t))) })
+	t.Run("sqlite", func(t *testing.T) { run(t, storetest.Open(t, storetest.Folder(t))) })
+	t.Run("postgres", func(t *testing.T) { run(t, storetest.Open(t, storetest.URL(t))) })
 }
 
 // another gives the vault of another node on the same database.

@@ -16,7 +16,6 @@ import (
 	"guildhall/internal/directory"
 	"guildhall/internal/id"
 	"guildhall/internal/outbound"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/store"
 	"guildhall/internal/store/storetest"
 	"guildhall/internal/webhook"
@@ -33,8 +32,8 @@ type scene struct {
 }
 
 func onBoth(t *testing.T, run func(t *testing.T, s *scene)) {
-	t.Run("sqlite", func(t *testing.T) { run(t, newScene(storetest.Open(t, t.TempDir()))) })
-	t.Run("postgres", func(t *testing.T) { run(t, newScene(storetest.Open(t, pgtest.URL(t)))) })
+	t.Run("sqlite", func(t *testing.T) { run(t, newScene(storetest.Open(t, storetest.Folder(t)))) })
+	t.Run("postgres", func(t *testing.T) { run(t, newScene(storetest.Open(t, storetest.URL(t)))) })
 }
 
 func newScene(w *storetest.World) *scene {

@@ -57,7 +57,7 @@ type Rig struct {
 }
 
 // New opens a rig on SQLite.
-func New(t testing.TB) *Rig { return On(t, t.TempDir()) }
+func New(t testing.TB) *Rig { return On(t, storetest.Folder(t)) }
 
 // On opens a rig on a database; see store.Options.Address.
 func On(t testing.TB, address string) *Rig {

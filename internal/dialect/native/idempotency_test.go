@@ -14,8 +14,8 @@ import (
 	"guildhall/internal/edge"
 	"guildhall/internal/fault"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/query"
+	"guildhall/internal/store/storetest"
 )
 
 // send makes one request to a handler.
@@ -41,7 +41,7 @@ func organizations(t *testing.T, r *dialecttest.Rig) int {
 // TestT_R02_ParallelRequestsWithOneKeyAreCarriedOutOnce sends the same request twenty times at once.
 func TestT_R02_ParallelRequestsWithOneKeyAreCarriedOutOnce(t *testing.T) {
 	t.Run("SQLite", func(t *testing.T) { parallel(t, dialecttest.New(t)) })
-	t.Run("PostgreSQL", func(t *testing.T) { parallel(t, dialecttest.On(t, pgtest.URL(t))) })
+	t.Run("PostgreSQL", func(t *testing.T) { parallel(t, dialecttest.On(t, storetest.URL(t))) })
 }
 
 func parallel(t *testing.T, r *dialecttest.Rig) {
@@ -94,7 +94,7 @@ func parallel(t *testing.T, r *dialecttest.Rig) {
 // TestT_R02_ARequestThatWasNeverAnsweredIsNotCarriedOutAgain is a crash between the work and its answer.
 func TestT_R02_ARequestThatWasNeverAnsweredIsNotCarriedOutAgain(t *testing.T) {
 	t.Run("SQLite", func(t *testing.T) { unanswered(t, dialecttest.New(t)) })
-	t.Run("PostgreSQL", func(t *testing.T) { unanswered(t, dialecttest.On(t, pgtest.URL(t))) })
+	t.Run("PostgreSQL", func(t *testing.T) { unanswered(t, dialecttest.On(t, storetest.URL(t))) })
 }
 
 func unanswered(t *testing.T, r *dialecttest.Rig) {

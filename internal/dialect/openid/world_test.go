@@ -22,8 +22,8 @@ import (
 	"guildhall/internal/dialect/dialecttest"
 	"guildhall/internal/directory"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
 	"guildhall/internal/session"
+	"guildhall/internal/store/storetest"
 )
 
 // A clock is the real one, moved as far as a test says.
@@ -77,12 +77,12 @@ type client struct {
 }
 
 // newWorld opens a world on SQLite.
-func newWorld(t testing.TB) *world { return worldOn(t, t.TempDir()) }
+func newWorld(t testing.TB) *world { return worldOn(t, storetest.Folder(t)) }
 
 // onBoth runs a test on both engines.
 func onBoth(t *testing.T, f func(t *testing.T, w *world)) {
 	t.Run("sqlite", func(t *testing.T) { f(t, newWorld(t)) })
-	t.Run("postgres", func(t *testing.T) { f(t, worldOn(t, pgtest.URL(t))) })
+	t.Run("postgres", func(t *testing.T) { f(t, worldOn(t, storetest.URL(t))) })
 }
 
 func worldOn(t testing.TB, address string) *world {

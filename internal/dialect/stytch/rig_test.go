@@ -12,7 +12,7 @@ import (
 	"guildhall/internal/dialect/dialecttest"
 	"guildhall/internal/edge/edgetest"
 	"guildhall/internal/id"
-	"guildhall/internal/pgtest"
+	"guildhall/internal/store/storetest"
 )
 
 const (
@@ -37,7 +37,7 @@ func TestExchanges(t *testing.T) {
 func TestSearchesOnPostgreSQL(t *testing.T) {
 	for _, files := range []string{"testdata/*_search.txtar", "testdata/members_emails.txtar", "testdata/rbac.txtar"} {
 		edgetest.Run(t, files, func(t *testing.T) (http.Handler, map[string]string) {
-			return exchange(t, dialecttest.On(t, pgtest.URL(t)))
+			return exchange(t, dialecttest.On(t, storetest.URL(t)))
 		})
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"guildhall/internal/query"
 )
 
-// Run holds an engine to the contract. Address gives the address of a new, empty
-// database.
-func Run(t *testing.T, address func(testing.TB) string) {
+// Run holds an engine to the contract. Address gives the address of a new database
+// with the schema, empty that of one without.
+func Run(t *testing.T, address, empty func(testing.TB) string) {
 	t.Run("Objects", func(t *testing.T) {
 		w := Attach(t, address(t))
 		for _, k := range kinds() {
@@ -29,7 +29,7 @@ func Run(t *testing.T, address func(testing.TB) string) {
 	} {
 		t.Run(name, func(t *testing.T) { test(t, shared.In(t, name)) })
 	}
-	t.Run("FirstTimes", func(t *testing.T) { firstTimes(t, address(t)) })
+	t.Run("FirstTimes", func(t *testing.T) { firstTimes(t, empty(t)) })
 	t.Run("T_A06_NoIDIsIssuedTwice", func(t *testing.T) { issued(t, address(t)) })
 	for name, test := range map[string]func(*testing.T, *World){"Resumed": resumed, "BatchTakenBack": batchTakenBack, "OneByOne": oneByOne} {
 		t.Run(name, func(t *testing.T) { test(t, Open(t, address(t))) })
