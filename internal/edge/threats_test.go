@@ -52,7 +52,7 @@ func (plain) Failure(f *fault.Error, _ Call) Reply {
 func serving(p plain, log io.Writer) (*Edge, http.Handler) {
 	e := &Edge{Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), Cursors: &Cursors{Key: []byte("key")}}
 	front := &Front{}
-	front.Mount("/", e.Handler(p))
+	front.Mount("/do", e.Handler(p))
 	return e, front
 }
 
