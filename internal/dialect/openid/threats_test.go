@@ -148,6 +148,13 @@ func TestT_G05_ACodeIsForItsOwnClientAddressAndVerifier(t *testing.T) {
 				t.Errorf("case %d: %d %s", i, a.status, a.body)
 			}
 		}
+		// Nor is a code of one grant one of another, which asks for less.
+		w.post(t, "/oidc/token", w.web, "grant_type", credential.GrantDevice, "device_code", b.code(t, w.web.request())).refused(t, 400, "invalid_grant")
+		d := w.post(t, "/oidc/device", w.web, "scope", "openid").json(t)
+		if err := w.Provider.Decide(t.Context(), w.Realm.ID, d["user_code"].(string), b.in, true); err != nil {
+			t.Fatal(err)
+		}
+		w.post(t, "/oidc/token", w.web, "grant_type", "authorization_code", "code", d["device_code"].(string)).refused(t, 400, "invalid_grant")
 		m := w.tokens(t, w.web, b)
 		w.refresh(t, other, m["refresh_token"].(string)).refused(t, 400, "invalid_grant")
 		if a := w.refresh(t, w.web, m["refresh_token"].(string)); a.status != 200 {
