@@ -25,15 +25,12 @@ func Shape() oidc.Shape {
 	}
 }
 
-// profileTime is how profiles spell times.
-const profileTime = "2006-01-02T15:04:05.000Z"
-
 // profileClaims leaves out what the vendor has only as a custom claim: besides the
 // standard ones, those must have the name of a URL.
 func profileClaims(_ context.Context, f oidc.Facts, claims map[string]any) error {
 	delete(claims, "roles")
 	if claims["updated_at"] != nil {
-		claims["updated_at"] = f.User.UpdatedAt.UTC().Format(profileTime)
+		claims["updated_at"] = stamp(f.User.UpdatedAt)
 	}
 	return nil
 }
