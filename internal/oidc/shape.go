@@ -62,12 +62,7 @@ func (f Facts) Asks(scope string) bool { return contains(f.Scopes, scope) }
 
 // shape is that of an application: of the dialect it was set to, or else of the wire
 // that it was made for.
-func (s *Service) shape(c Client) Shape {
-	if c.OpenID.Dialect != "" {
-		return s.Shapes[c.OpenID.Dialect]
-	}
-	return s.Shapes[c.Scheme]
-}
+func (s *Service) shape(c Client) Shape { return s.Shapes[s.word(c)] }
 
 // The plain spellings are those of the native API.
 func plainUser(realm id.ID, i id.ID) string { return "usr_" + id.For(realm, id.User).Base62(i) }
