@@ -118,21 +118,16 @@ func (tx *Tx) farewell(ctx context.Context, line webhook.Line, done webhook.Erra
 		case !due.IsZero():
 			return next, false, tx.rest(ctx, line.ID, due)
 		}
-	} else if busy, err := tx.underWay(ctx, p.line); busy || err != nil {
-		return next, false, ignoreNil(err, func() error { return tx.rest(ctx, line.ID, tx.now.Add(lookAgain)) })
+	} else if busy, err := tx.underWay(ctx, p.line); err != nil {
+		return next, false, err
+	} else if busy {
+		return next, false, tx.rest(ctx, line.ID, tx.now.Add(lookAgain))
 	}
 	return tx.nextWord(ctx, p)
 }
 
 // lookAgain is how long a farewell waits for an attempt from before the end.
 const lookAgain = 100 * time.Millisecond
-
-func ignoreNil(err error, otherwise func() error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise()
-}
 
 // underWay reports whether a node is at work on a line: what it sends was first.
 func (tx *Tx) underWay(ctx context.Context, line id.ID) (bool, error) {
