@@ -195,6 +195,28 @@ func (s *Service) DeleteOrganization(ctx context.Context, by access.Actor, i id.
 	return d, err
 }
 
+// errTried takes back what was tried.
+var errTried = errors.New("the end of the organization was only tried")
+
+// CouldDelete fails as DeleteOrganization would at this moment, and changes nothing: for
+// who has something costly to do before.
+func (s *Service) CouldDelete(ctx context.Context, by access.Actor, i id.ID, opts erasure.Options) error {
+	if err := by.RequireSeen(access.OrganizationDelete, ErrOrganizationNotFound, i); err != nil {
+		return err
+	}
+	opts.By = by.Subject
+	err := s.Store.Update(ctx, by.Realm, func(tx Tx) error {
+		if _, err := End(ctx, tx, i, opts, s.Now()); err != nil {
+			return err
+		}
+		return errTried
+	})
+	if errors.Is(err, errTried) {
+		return nil
+	}
+	return err
+}
+
 // End ends an organization within a transaction, for who has checked the right to
 // do so. Nothing is written when it fails.
 func End(ctx context.Context, tx Tx, i id.ID, opts erasure.Options, now time.Time) (d Deletion, err error) {

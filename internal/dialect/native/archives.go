@@ -10,7 +10,6 @@ import (
 
 	"guildhall/internal/access"
 	"guildhall/internal/archive"
-	"guildhall/internal/directory"
 	"guildhall/internal/edge"
 	"guildhall/internal/erasure"
 	"guildhall/internal/fault"
@@ -247,7 +246,12 @@ const exportedAgain = 3
 // missed something is thrown away and made anew: nothing was deleted then.
 func (a *API) exportAndEnd(c edge.Call, first firstExport, opts erasure.Options) (d deletion, err error) {
 	i := organizationOf(c)
-	if err := c.Actor.RequireSeen(access.OrganizationDelete, directory.ErrOrganizationNotFound, i); err != nil {
+	if opts.Users == "" {
+		opts.Users = erasure.Detach
+	}
+	if _, err := atVersion(c, opts, func(opts erasure.Options) (struct{}, error) {
+		return struct{}{}, a.Directory.CouldDelete(c.Context(), c.Actor, i, opts)
+	}); err != nil {
 		return d, err
 	}
 	asked, err := ifMatch(c)
