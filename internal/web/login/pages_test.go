@@ -135,7 +135,7 @@ func TestEveryControlHasALabelAndEveryPageOneHeading(t *testing.T) {
 				}
 			})
 			elements(t, page, func(n *html.Node, a map[string]string) {
-				if n.Data == "input" && a["type"] != "hidden" && !labels[a["id"]] {
+				if _, unseen := a["hidden"]; n.Data == "input" && !unseen && a["type"] != "hidden" && !labels[a["id"]] {
 					t.Errorf("%s: the field %s has no label", name, a["name"])
 				}
 				if n.Data == "form" && a["method"] != "post" {
