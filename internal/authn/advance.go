@@ -262,11 +262,8 @@ func (s *Service) proven(ctx context.Context, tx Tx, f *flow, o *directory.Organ
 		return p, err
 	}
 	p.Person = &Person{ID: u.ID, Name: u.Name, Email: u.Email}
-	if !s.firstAllowed(ctx, tx, f, o) { // what was proven is not enough here: something else
-		f.Identifier = firstOf(f.Identifier, u.Email, u.Username)
-		p.Step, p.Identifier, p.Methods = Prove, f.Identifier, f.firsts(o)
-		p.Connections, err = s.connections(ctx, tx, f, o)
-		return p, err
+	if !s.firstAllowed(ctx, tx, f, o) {
+		return s.anew(ctx, tx, f, o, u, p)
 	}
 	needed, have, could, err := s.seconds(ctx, tx, f, o)
 	switch {
@@ -274,6 +271,11 @@ func (s *Service) proven(ctx context.Context, tx Tx, f *flow, o *directory.Organ
 		return p, err
 	case needed && len(have) > 0:
 		p.Step, p.Methods = SecondFactor, have
+	case needed && !s.ownProof(ctx, tx, f): // a factor is asked for elsewhere, too
+		if len(f.firsts(o)) == 0 {
+			return p, ErrNobody
+		}
+		return s.anew(ctx, tx, f, o, u, p)
 	case needed:
 		p.Step, p.Methods = Enrol, could
 	case f.Change:
@@ -282,6 +284,14 @@ func (s *Service) proven(ctx context.Context, tx Tx, f *flow, o *directory.Organ
 		p.Step = Done
 	}
 	return p, nil
+}
+
+// anew asks for something else, where what was proven is not enough.
+func (s *Service) anew(ctx context.Context, tx Tx, f *flow, o *directory.Organization, u directory.User, p Progress) (_ Progress, err error) {
+	f.Identifier = firstOf(f.Identifier, u.Email, u.Username)
+	p.Step, p.Identifier, p.Methods = Prove, f.Identifier, f.firsts(o)
+	p.Connections, err = s.connections(ctx, tx, f, o)
+	return p, err
 }
 
 // standing leaves out what was proven with a factor that is gone, or that was replaced

@@ -121,7 +121,7 @@ func (s *Service) seconds(ctx context.Context, tx Tx, f *flow, o *directory.Orga
 		have = nil
 	}
 	for _, m := range []Method{ByTOTP, ByPasskey} {
-		if f.seconded(m, o) && (m != ByPasskey || credential.TakesPasskeys(f.Origin) && s.ownProof(ctx, tx, f)) { // a passkey opens everything else as well
+		if f.seconded(m, o) && (m != ByPasskey || credential.TakesPasskeys(f.Origin)) {
 			could = append(could, m)
 		}
 	}

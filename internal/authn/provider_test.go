@@ -285,12 +285,14 @@ func TestT_D03_WhoRunsAProviderMakesNoOtherWayIntoAccountsOfOthers(t *testing.T)
 			f := w.browse(t, authn.Start{Organization: a.ID})
 			w.Providers = &sso.Client{HTTP: p.Client(), Now: w.Clock.Now}
 			f.did(f.through(p, c, map[string]any{"sub": sub, "email": mail, "email_verified": true})).at(authn.ConfirmLink)
-			return f.did(w.AgreeLink(ctx, w.Realm.ID, f.handle, true)).at(authn.Enrol)
+			return f.did(w.AgreeLink(ctx, w.Realm.ID, f.handle, true))
 		}
-		if f := come("1", "guest@a.example"); !slices.Equal(f.p.Methods, []authn.Method{authn.ByTOTP}) {
-			t.Errorf("a guest is offered %v to be set up", f.p.Methods)
+		f := come("1", "guest@a.example").at(authn.Prove) // a factor would be asked for everywhere
+		if _, err := w.EnrolTOTP(ctx, w.Realm.ID, f.handle); !errors.Is(err, authn.ErrStep) {
+			t.Errorf("a guest sets up an app: %v", err)
 		}
-		if f := come("2", "local@a.example"); !slices.Contains(f.p.Methods, authn.ByPasskey) {
+		f.did(w.Password(ctx, w.Realm.ID, f.handle, secret)).at(authn.Enrol)
+		if f := come("2", "local@a.example").at(authn.Enrol); !slices.Contains(f.p.Methods, authn.ByPasskey) {
 			t.Errorf("whose account is A's is offered %v", f.p.Methods)
 		}
 		d := w.connect(t, social, sso.Connection{Name: "social"})
@@ -312,6 +314,19 @@ func TestT_D03_WhoRunsAProviderMakesNoOtherWayIntoAccountsOfOthers(t *testing.T)
 			if linking := err == nil && got.Step == authn.ConfirmLink; linking != who.linked || !linking && !errors.Is(err, authn.ErrLinked) {
 				t.Errorf("%v: linking %v, %v (%s)", who.claims["email"], linking, err, got.Step)
 			}
+		}
+		// Where there is no other way in, a guest without a second factor is refused.
+		w.person(t, directory.User{Email: "other@a.example"}, secret, a)
+		_, err = w.Directory.UpdateOrganization(ctx, w.System, a.ID, func(o *directory.Organization) error {
+			o.Settings.Methods, o.Settings.AllowedMethods = directory.AllowSome, []string{"sso"}
+			return nil
+		})
+		must(t, err)
+		f = w.browse(t, authn.Start{Organization: a.ID})
+		w.Providers = &sso.Client{HTTP: p.Client(), Now: w.Clock.Now}
+		f.did(f.through(p, c, map[string]any{"sub": "3", "email": "other@a.example", "email_verified": true})).at(authn.ConfirmLink)
+		if p, err := w.AgreeLink(ctx, w.Realm.ID, f.handle, true); !errors.Is(err, authn.ErrNobody) {
+			t.Errorf("a guest with no other way in: %s %v", p.Step, err)
 		}
 	})
 }
