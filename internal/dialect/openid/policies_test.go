@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -16,9 +17,11 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"guildhall/internal/access"
 	"guildhall/internal/credential"
 	"guildhall/internal/directory"
 	"guildhall/internal/id"
+	"guildhall/internal/oidc"
 	"guildhall/internal/outbound"
 	"guildhall/internal/session"
 )
@@ -224,4 +227,52 @@ func TestKeysOfApplicationsAreFetchedWhereTheyArePublished(t *testing.T) {
 	second().refused(t, 401, "invalid_client")
 	w.Provider.Documents = &outbound.Fetcher{Guard: &outbound.Guard{}, Now: w.clock.now}
 	second().refused(t, 401, "invalid_client") // this machine is nowhere to fetch from
+}
+
+func TestACodeIsWorthNothingOnceItsSessionIsOver(t *testing.T) {
+	w := newWorld(t)
+	for over, n := range map[string]session.New{"at its end": {Life: 20 * time.Second}, "unused": {Idle: 20 * time.Second}} {
+		n.User, n.Origin, n.Factors = w.ada.ID, origin, []session.Factor{{Method: "password", At: w.clock.now()}}
+		b := w.browser()
+		var err error
+		b.in, b.secret, err = w.Sessions.Start(t.Context(), w.Realm.ID, n)
+		good(t, err)
+		code := b.code(t, w.web.request())
+		w.clock.move(30 * time.Second) // a code itself is good for a minute
+		if a := w.redeem(t, w.web, code); a.status != 400 || a.json(t)["error"] != "invalid_grant" {
+			t.Errorf("%s: %d %s", over, a.status, a.body)
+		}
+	}
+}
+
+func TestOnlyWhatADeviceAskedForIsDecidedAsADevices(t *testing.T) {
+	w := newWorld(t)
+	w.change(t, &w.web, func(a *credential.Application) { a.OpenID.ThirdParty = true })
+	b := w.signIn(t, w.ada)
+	_, got := b.authorize(t, w.web.request())
+	handle := got.Get("request")
+	for _, allow := range []bool{true, false} {
+		if err := w.Provider.Decide(t.Context(), w.Realm.ID, handle, b.in, allow); !errors.Is(err, oidc.ErrAuthorization) {
+			t.Errorf("the request of a browser: %v", err)
+		}
+	}
+	if to, got := b.do(t, "GET", "/oauth/resume?request="+handle, nil).location(t); to != signInPath || got.Get("code") != "" {
+		t.Errorf("it was decided: %s %v", to, got)
+	}
+}
+
+func TestWhoIsSignedInToAnotherRealmIsNobodyHere(t *testing.T) {
+	w := newWorld(t)
+	there := access.System(w.NewRealm(t, "Other").ID)
+	u, err := w.Directory.CreateUser(t.Context(), there, directory.NewUser{User: directory.User{Kind: directory.Human, Email: "ada@other.example", EmailVerified: true}})
+	good(t, err)
+	b := w.browser()
+	_, b.secret, err = w.Sessions.Start(t.Context(), there.Realm, session.New{User: u.ID, Origin: origin, Factors: []session.Factor{{Method: "password", At: w.clock.now()}}})
+	good(t, err)
+	if to, got := b.authorize(t, w.web.request()); to != signInPath || got.Get("code") != "" {
+		t.Errorf("led to %s %v", to, got)
+	}
+	if _, got := b.authorize(t, w.web.request("prompt", "none")); got.Get("error") != "login_required" {
+		t.Errorf("asked for nothing: %v", got)
+	}
 }
