@@ -262,8 +262,14 @@ func (s *Service) proven(ctx context.Context, tx Tx, f *flow, o *directory.Organ
 		return p, err
 	}
 	p.Person = &Person{ID: u.ID, Name: u.Name, Email: u.Email}
+	anew := func() (_ Progress, err error) { // what was proven is not enough here: something else
+		f.Identifier = firstOf(f.Identifier, u.Email, u.Username)
+		p.Step, p.Identifier, p.Methods = Prove, f.Identifier, f.firsts(o)
+		p.Connections, err = s.connections(ctx, tx, f, o)
+		return p, err
+	}
 	if !s.firstAllowed(ctx, tx, f, o) {
-		return s.anew(ctx, tx, f, o, u, p)
+		return anew()
 	}
 	needed, have, could, err := s.seconds(ctx, tx, f, o)
 	switch {
@@ -275,7 +281,7 @@ func (s *Service) proven(ctx context.Context, tx Tx, f *flow, o *directory.Organ
 		if len(f.firsts(o)) == 0 {
 			return p, ErrNobody
 		}
-		return s.anew(ctx, tx, f, o, u, p)
+		return anew()
 	case needed:
 		p.Step, p.Methods = Enrol, could
 	case f.Change:
@@ -284,14 +290,6 @@ func (s *Service) proven(ctx context.Context, tx Tx, f *flow, o *directory.Organ
 		p.Step = Done
 	}
 	return p, nil
-}
-
-// anew asks for something else, where what was proven is not enough.
-func (s *Service) anew(ctx context.Context, tx Tx, f *flow, o *directory.Organization, u directory.User, p Progress) (_ Progress, err error) {
-	f.Identifier = firstOf(f.Identifier, u.Email, u.Username)
-	p.Step, p.Identifier, p.Methods = Prove, f.Identifier, f.firsts(o)
-	p.Connections, err = s.connections(ctx, tx, f, o)
-	return p, err
 }
 
 // standing leaves out what was proven with a factor that is gone, or that was replaced

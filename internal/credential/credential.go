@@ -227,6 +227,16 @@ func Hash(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// newClientID makes a name of 192 random bits. It begins with no dash, since people
+// type it as an argument of commands.
+func newClientID() string {
+	for {
+		if name := NewSecret("")[:32]; name[0] != '-' {
+			return name
+		}
+	}
+}
+
 // NewSecret makes a secret of 256 random bits behind a prefix.
 func NewSecret(prefix string) string {
 	var b [32]byte

@@ -147,7 +147,7 @@ func (s *Service) CreateApplication(ctx context.Context, by access.Actor, a Appl
 		return a, "", err
 	}
 	if a.ClientID == "" {
-		a.ClientID = NewSecret("")[:32]
+		a.ClientID = newClientID()
 	}
 	secret := ""
 	if m := a.OpenID.Method(); m != AuthNone && m != AuthKey { // those have none to keep

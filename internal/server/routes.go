@@ -80,36 +80,59 @@ func (s *Server) realmName(ctx context.Context, i id.ID) (string, error) {
 // originsLife bounds how long a change of origins on another node goes unseen.
 const originsLife = 10 * time.Second
 
+// A recollection is what was learned within originsLife.
+type recollection[K comparable, V any] struct {
+	mu sync.Mutex
+	of map[K]learned[V]
+}
+
+type learned[V any] struct {
+	value V
+	until time.Time
+}
+
+// recall gives what was learned last, and whether that was lately.
+func (r *recollection[K, V]) recall(k K) (V, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.of[k]
+	return l.value, time.Now().Before(l.until)
+}
+
+func (r *recollection[K, V]) learn(k K, v V) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.of == nil {
+		r.of = map[K]learned[V]{}
+	}
+	r.of[k] = learned[V]{v, time.Now().Add(originsLife)}
+}
+
+func (r *recollection[K, V]) forget(k K) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.of, k)
+}
+
 // known gives realms with their origins, which every token check asks for.
 func (s *Server) known() func(realm id.ID) realm.Realm {
-	type kept struct {
-		realm.Realm
-		until time.Time
-	}
-	var mu sync.Mutex
-	known := map[id.ID]kept{}
+	var realms recollection[id.ID, realm.Realm]
 	return func(i id.ID) realm.Realm {
-		mu.Lock()
-		k, ok := known[i]
-		mu.Unlock()
-		if ok && time.Now().Before(k.until) {
-			return k.Realm
+		known, lately := realms.recall(i)
+		if lately {
+			return known
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		r, err := s.Realms.Store.Realm(ctx, i)
-		if errors.Is(err, realm.ErrNotFound) {
-			mu.Lock()
-			defer mu.Unlock()
-			delete(known, i)
+		switch {
+		case errors.Is(err, realm.ErrNotFound):
+			realms.forget(i)
 			return realm.Realm{}
+		case err != nil:
+			return known // which is better than nothing while the database is away
 		}
-		if err != nil {
-			return k.Realm // what was known is better than nothing while the database is away
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		known[i] = kept{r, time.Now().Add(originsLife)}
+		realms.learn(i, r)
 		return r
 	}
 }
@@ -117,26 +140,17 @@ func (s *Server) known() func(realm id.ID) realm.Realm {
 // lately gives the realm that has an origin of a host, or had it within originsLife.
 // That it is alive has to be asked of whatever in it is used.
 func (s *Server) lately() func(ctx context.Context, host string) (id.ID, bool) {
-	type kept struct {
-		realm id.ID
-		until time.Time
-	}
-	var mu sync.Mutex
-	known := map[string]kept{} // no more than there are origins
+	var hosts recollection[string, id.ID] // no more than there are origins
 	return func(ctx context.Context, host string) (id.ID, bool) {
 		host = strings.ToLower(host)
-		mu.Lock()
-		k, ok := known[host]
-		mu.Unlock()
-		if ok && time.Now().Before(k.until) {
-			return k.realm, true
+		if i, lately := hosts.recall(host); lately {
+			return i, true
 		}
 		i, found := s.Realms.At(ctx, host)
-		configured := found && slices.ContainsFunc(s.originsOf(i), func(o string) bool { return strings.HasSuffix(o, "://"+host) })
-		mu.Lock()
-		defer mu.Unlock()
-		if delete(known, host); configured { // whoever has all hosts that nobody configured may lose one at any time
-			known[host] = kept{i, time.Now().Add(originsLife)}
+		if found && slices.ContainsFunc(s.originsOf(i), func(o string) bool { return strings.HasSuffix(o, "://"+host) }) {
+			hosts.learn(host, i)
+		} else { // whoever has all hosts that nobody configured may lose one at any time
+			hosts.forget(host)
 		}
 		return i, found
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 
 const (
 	exportPart   = 1 << 20 // bytes of a row: a transaction is short, and memory bounded
-	partsDropped = 8       // of a transaction
+	partsDropped = 8       // of a transaction, at most
 )
 
 // Keep keeps an archive in parts; see archive.Store. What a failure leaves behind is
@@ -67,20 +68,19 @@ func (db *DB) SweepExports(ctx context.Context) error {
 	return db.dropParts(ctx, "until_at <= $1", micros(db.now()))
 }
 
+// dropParts removes what a condition selects, in short transactions.
 func (db *DB) dropParts(ctx context.Context, where string, args ...any) error {
+	some := fmt.Sprintf("DELETE FROM export_parts WHERE id IN (SELECT id FROM export_parts WHERE %s LIMIT %d)", where, partsDropped) // sql: a condition from above
 	for {
-		var n int
-		err := db.updateAnyway(ctx, id.None, true, func(tx *Tx) (err error) {
-			parts, err := scanAll(ctx, tx.q, "SELECT id FROM export_parts WHERE "+where+" LIMIT 8", args, func(i *id.ID) []any { return []any{(*int64)(i)} }) // sql: a condition from above
-			for _, i := range parts {
-				if err == nil {
-					_, err = tx.q.exec(ctx, "DELETE FROM export_parts WHERE id = $1", []any{int64(i)})
-				}
+		var dropped int64
+		err := db.updateAnyway(ctx, id.None, true, func(tx *Tx) error {
+			did, err := tx.q.exec(ctx, some, args)
+			if err == nil {
+				dropped, err = did.RowsAffected()
 			}
-			n = len(parts)
 			return err
 		})
-		if err != nil || n < partsDropped {
+		if err != nil || dropped < partsDropped {
 			return err
 		}
 	}

@@ -49,13 +49,15 @@ func (s Realms) Realm(ctx context.Context, i id.ID) (r realm.Realm, err error) {
 
 // realmWithOrigins has a row for each origin of a realm, or one without: every sign-in
 // and every use of a refresh token asks for the rules of its realm.
-const realmWithOrigins = "SELECT r.id, r.version, r.created_at, r.updated_at, r.name, r.default_organization, r.system_project, r.settings, r.protected," +
-	" CASE WHEN o.url IS NULL THEN '' WHEN o.slash THEN o.url || '/' ELSE o.url END" +
-	" FROM realms AS r LEFT JOIN origins AS o ON o.realm_id = r.id WHERE r.id = $1 AND r.deleted_at = 0 ORDER BY o.id"
+const realmWithOrigins = "SELECT r.*, COALESCE(" + issuer + ", '') FROM (SELECT " + realmColumns + " FROM realms WHERE id = $1 AND deleted_at = 0) AS r" +
+	" LEFT JOIN origins AS o ON o.realm_id = r.id ORDER BY o.id"
+
+// issuer is how an origin o is spelled.
+const issuer = "CASE WHEN o.slash THEN o.url || '/' ELSE o.url END"
 
 // spell fills in the origins of a realm.
 func spell(ctx context.Context, q querier, r *realm.Realm) (err error) {
-	r.Issuers, err = scanAll(ctx, q, "SELECT CASE WHEN slash THEN url || '/' ELSE url END FROM origins WHERE realm_id = $1 ORDER BY id",
+	r.Issuers, err = scanAll(ctx, q, "SELECT "+issuer+" FROM origins AS o WHERE o.realm_id = $1 ORDER BY o.id",
 		[]any{int64(r.ID)}, func(o *string) []any { return []any{o} })
 	r.Origins = realm.Spelled(r.Issuers)
 	return err
