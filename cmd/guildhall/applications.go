@@ -173,34 +173,17 @@ func (c *applicationList) Run(p *program) error {
 		return err
 	}
 	defer w.db.Close()
-	q := query.Query{Limit: query.MaxLimit, Where: []query.Condition{query.Is("scheme", native.ApplicationScheme)}}
-	if c.Organization != "" {
-		o, err := w.organization(p.Context, c.Organization)
-		if err != nil {
-			return err
-		}
-		q.Where = append(q.Where, query.Is("organization_id", o.ID))
-	}
-	var rows [][]string
-	for {
-		page, err := w.Credentials.Applications(p.Context, w.by, q)
-		if err != nil {
-			return err
-		}
-		for _, a := range page.Items {
-			rows = append(rows, []string{
-				w.spell(id.Application, a.ID), a.ClientID, string(a.OpenID.Kind), w.spell(id.Organization, a.Organization), either(a.Disabled, "disabled", "enabled"), a.Name,
-			})
-		}
-		if q.After = page.Next; q.After == nil {
-			break
-		}
-	}
-	if len(rows) == 0 {
-		_, err := fmt.Fprintln(p.Out, "There are no applications.")
+	owned, err := w.ownedBy(p.Context, c.Organization)
+	if err != nil {
 		return err
 	}
-	return table(p, "APPLICATION\tCLIENT ID\tKIND\tORGANIZATION\tSTATE\tNAME", rows)
+	return listing[credential.Application]{
+		w.Credentials.Applications, "There are no applications.", "APPLICATION\tCLIENT ID\tKIND\tORGANIZATION\tSTATE\tNAME", func(a credential.Application) []string {
+			return []string{
+				w.spell(id.Application, a.ID), a.ClientID, string(a.OpenID.Kind), w.spell(id.Organization, a.Organization), either(a.Disabled, "disabled", "enabled"), a.Name,
+			}
+		},
+	}.print(p, w, append(owned, query.Is("scheme", native.ApplicationScheme))...)
 }
 
 type applicationShow struct{ applicationArg }

@@ -145,34 +145,17 @@ func (c *connectionList) Run(p *program) error {
 		return err
 	}
 	defer w.db.Close()
-	q := query.Query{Limit: query.MaxLimit}
-	if c.Organization != "" {
-		o, err := w.organization(p.Context, c.Organization)
-		if err != nil {
-			return err
-		}
-		q.Where = append(q.Where, query.Is("organization_id", o.ID))
-	}
-	var rows [][]string
-	for {
-		page, err := w.Connections.Connections(p.Context, w.by, q)
-		if err != nil {
-			return err
-		}
-		for _, v := range page.Items {
-			rows = append(rows, []string{
-				w.spell(id.Connection, v.ID), v.Name, string(v.Provider), w.spell(id.Organization, v.Organization), either(v.Enabled, "enabled", "disabled"), v.Issuer,
-			})
-		}
-		if q.After = page.Next; q.After == nil {
-			break
-		}
-	}
-	if len(rows) == 0 {
-		_, err := fmt.Fprintln(p.Out, "There are no connections to identity providers.")
+	owned, err := w.ownedBy(p.Context, c.Organization)
+	if err != nil {
 		return err
 	}
-	return table(p, "CONNECTION\tNAME\tPROVIDER\tORGANIZATION\tSTATE\tISSUER", rows)
+	return listing[sso.Connection]{
+		w.Connections.Connections, "There are no connections to identity providers.", "CONNECTION\tNAME\tPROVIDER\tORGANIZATION\tSTATE\tISSUER", func(v sso.Connection) []string {
+			return []string{
+				w.spell(id.Connection, v.ID), v.Name, string(v.Provider), w.spell(id.Organization, v.Organization), either(v.Enabled, "enabled", "disabled"), v.Issuer,
+			}
+		},
+	}.print(p, w, owned...)
 }
 
 type connectionShow struct{ connectionArg }

@@ -85,32 +85,19 @@ func (c *organizationHolds) Run(p *program) error {
 		return err
 	}
 	defer w.db.Close()
-	var q query.Query
+	var where []query.Condition
 	if c.Organization != "" {
 		o, err := w.gone(p.Context, c.Organization)
 		if err != nil {
 			return err
 		}
-		q.Where = []query.Condition{query.Is("organization_id", o)}
+		where = append(where, query.Is("organization_id", o))
 	}
-	var rows [][]string
-	for q.Limit = query.MaxLimit; ; {
-		page, err := w.Erasure.Holds(p.Context, w.by, q)
-		if err != nil {
-			return err
+	return listing[erasure.Hold]{w.Erasure.Holds, "There are no holds.", "HOLD\tORGANIZATION\tUSER\tREALM\tSTATE\tPLACED\tUNTIL\tREASON", func(h erasure.Hold) []string {
+		return []string{
+			w.spell(id.Hold, h.ID), w.spell(id.Organization, h.Organization), w.spell(id.User, h.User), w.spell(id.Realm, h.Realm), standsSince(h), moment(h.CreatedAt), moment(h.Until), h.Reason,
 		}
-		for _, h := range page.Items {
-			rows = append(rows, []string{w.spell(id.Hold, h.ID), w.spell(id.Organization, h.Organization), w.spell(id.User, h.User), w.spell(id.Realm, h.Realm), standsSince(h), moment(h.CreatedAt), moment(h.Until), h.Reason})
-		}
-		if q.After = page.Next; q.After == nil {
-			break
-		}
-	}
-	if len(rows) == 0 {
-		_, err := fmt.Fprintln(p.Out, "There are no holds.")
-		return err
-	}
-	return table(p, "HOLD\tORGANIZATION\tUSER\tREALM\tSTATE\tPLACED\tUNTIL\tREASON", rows)
+	}}.print(p, w, where...)
 }
 
 func standsSince(h erasure.Hold) string {

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
 
+	"guildhall/internal/access"
 	"guildhall/internal/directory"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
@@ -28,26 +30,40 @@ inviting somebody again ends the link of the earlier invitation.
 With --mail a running server sends the link; without, the link is yours to pass on.`
 }
 
-type invitationCreate struct {
+// invitedArg names an organization that invites.
+type invitedArg struct {
 	placeFlags
-	Organization string        `arg:"" help:"Slug or id of the organization." placeholder:"ID|SLUG"`
-	Email        string        `arg:"" help:"Whom to invite." placeholder:"ADDRESS"`
-	Role         []string      `help:"Key, name or id of a role that the person will have, of the realm or of the organization. May be given several times." placeholder:"ROLE"`
-	Inviter      string        `help:"Who invites, for people." placeholder:"NAME"`
-	Life         time.Duration `help:"How long it can be accepted." default:"168h" placeholder:"DURATION"`
-	Mail         bool          `help:"Mail the link."`
+	Organization string `arg:"" help:"Slug or id of the organization." placeholder:"ID|SLUG"`
 }
 
-func (c *invitationCreate) Run(p *program) error {
-	w, err := c.enter(p.Context)
+// with opens the place and does something in the organization.
+func (a invitedArg) with(p *program, do func(*place, directory.Organization) error) error {
+	w, err := a.enter(p.Context)
 	if err != nil {
 		return err
 	}
 	defer w.db.Close()
-	o, err := w.organization(p.Context, c.Organization)
+	o, err := w.organization(p.Context, a.Organization)
 	if err != nil {
 		return err
 	}
+	return do(w, o)
+}
+
+type invitationCreate struct {
+	invitedArg
+	Email   string        `arg:"" help:"Whom to invite." placeholder:"ADDRESS"`
+	Role    []string      `help:"Key, name or id of a role that the person will have, of the realm or of the organization. May be given several times." placeholder:"ROLE"`
+	Inviter string        `help:"Who invites, for people." placeholder:"NAME"`
+	Life    time.Duration `help:"How long it can be accepted." default:"168h" placeholder:"DURATION"`
+	Mail    bool          `help:"Mail the link."`
+}
+
+func (c *invitationCreate) Run(p *program) error {
+	return c.with(p, func(w *place, o directory.Organization) error { return c.invite(p, w, o) })
+}
+
+func (c *invitationCreate) invite(p *program, w *place, o directory.Organization) (err error) {
 	v := directory.Invitation{Organization: o.ID, Email: c.Email, Inviter: c.Inviter, ExpiresAt: time.Now().Add(c.Life)}
 	if c.Life <= 0 {
 		return fmt.Errorf("--life %v: an invitation that is over invites nobody", c.Life)
@@ -100,49 +116,28 @@ func (w *place) role(p *program, organization id.ID, s string) (id.ID, error) {
 	return id.None, fmt.Errorf("there is no role %q in the organization or the realm", s)
 }
 
-// invitedArg names an organization that invites.
-type invitedArg struct {
-	placeFlags
-	Organization string `arg:"" help:"Slug or id of the organization." placeholder:"ID|SLUG"`
-}
-
 type invitationList struct{ invitedArg }
 
 func (c *invitationList) Run(p *program) error {
-	w, err := c.enter(p.Context)
-	if err != nil {
-		return err
+	return c.with(p, func(w *place, o directory.Organization) error {
+		return listing[directory.Invitation]{
+			func(ctx context.Context, by access.Actor, q query.Query) (query.Page[directory.Invitation], error) {
+				return w.Directory.Invitations(ctx, by, o.ID, q)
+			}, "Nobody is invited.", "INVITATION\tADDRESS\tSTATE\tUNTIL\tINVITER", func(v directory.Invitation) []string {
+				return []string{w.spell(id.Invitation, v.ID), v.Email, stands(v), moment(v.ExpiresAt), or(v.Inviter, "-")}
+			},
+		}.print(p, w)
+	})
+}
+
+func stands(v directory.Invitation) string {
+	switch {
+	case !v.AcceptedAt.IsZero():
+		return "accepted"
+	case !v.ExpiresAt.After(time.Now()):
+		return "expired"
 	}
-	defer w.db.Close()
-	o, err := w.organization(p.Context, c.Organization)
-	if err != nil {
-		return err
-	}
-	var rows [][]string
-	for q := (query.Query{Limit: query.MaxLimit}); ; {
-		page, err := w.Directory.Invitations(p.Context, w.by, o.ID, q)
-		if err != nil {
-			return err
-		}
-		for _, v := range page.Items {
-			state := "open"
-			switch {
-			case !v.AcceptedAt.IsZero():
-				state = "accepted"
-			case !v.ExpiresAt.After(time.Now()):
-				state = "expired"
-			}
-			rows = append(rows, []string{w.spell(id.Invitation, v.ID), v.Email, state, moment(v.ExpiresAt), or(v.Inviter, "-")})
-		}
-		if q.After = page.Next; q.After == nil {
-			break
-		}
-	}
-	if len(rows) == 0 {
-		_, err := fmt.Fprintln(p.Out, "Nobody is invited.")
-		return err
-	}
-	return table(p, "INVITATION\tADDRESS\tSTATE\tUNTIL\tINVITER", rows)
+	return "open"
 }
 
 type invitationRevoke struct {
@@ -151,30 +146,26 @@ type invitationRevoke struct {
 }
 
 func (c *invitationRevoke) Run(p *program) error {
-	w, err := c.enter(p.Context)
-	if err != nil {
-		return err
-	}
-	defer w.db.Close()
-	o, err := w.organization(p.Context, c.Organization)
-	if err != nil {
-		return err
-	}
-	n := 1
-	if strings.Contains(c.Whose, "@") {
-		n, err = w.Directory.RevokeInvitationsTo(p.Context, w.by, o.ID, c.Whose)
-	} else {
-		var i id.ID
-		if i, err = w.mustID(id.Invitation, c.Whose); err == nil {
-			err = w.Directory.RevokeInvitation(p.Context, w.by, o.ID, i)
+	return c.with(p, func(w *place, o directory.Organization) error {
+		n, err := c.revoke(p, w, o)
+		if err == nil {
+			_, err = fmt.Fprintf(p.Out, "Revoked %d.\n", n)
 		}
-	}
-	switch {
-	case err != nil:
 		return err
-	case n == 0:
-		return fmt.Errorf("nobody with the address %q is invited", c.Whose)
+	})
+}
+
+func (c *invitationRevoke) revoke(p *program, w *place, o directory.Organization) (int, error) {
+	if !strings.Contains(c.Whose, "@") {
+		i, err := w.mustID(id.Invitation, c.Whose)
+		if err != nil {
+			return 0, err
+		}
+		return 1, w.Directory.RevokeInvitation(p.Context, w.by, o.ID, i)
 	}
-	_, err = fmt.Fprintf(p.Out, "Revoked %d.\n", n)
-	return err
+	n, err := w.Directory.RevokeInvitationsTo(p.Context, w.by, o.ID, c.Whose)
+	if err == nil && n == 0 {
+		err = fmt.Errorf("nobody with the address %q is invited", c.Whose)
+	}
+	return n, err
 }

@@ -151,6 +151,44 @@ func table(p *program, heading string, rows [][]string) error {
 	return t.Flush()
 }
 
+// A listing prints everything there is of a kind, a row each.
+type listing[T any] struct {
+	of      func(context.Context, access.Actor, query.Query) (query.Page[T], error)
+	none    string // what is said of nothing
+	heading string // names of columns, with tabs between them
+	row     func(T) []string
+}
+
+func (l listing[T]) print(p *program, w *place, where ...query.Condition) error {
+	var rows [][]string
+	for q := (query.Query{Where: where, Limit: query.MaxLimit}); ; {
+		page, err := l.of(p.Context, w.by, q)
+		if err != nil {
+			return err
+		}
+		for _, v := range page.Items {
+			rows = append(rows, l.row(v))
+		}
+		if q.After = page.Next; q.After == nil {
+			break
+		}
+	}
+	if len(rows) == 0 {
+		_, err := fmt.Fprintln(p.Out, l.none)
+		return err
+	}
+	return table(p, l.heading, rows)
+}
+
+// ownedBy selects what an organization owns, or everything where none is named.
+func (w *place) ownedBy(ctx context.Context, s string) ([]query.Condition, error) {
+	if s == "" {
+		return nil, nil
+	}
+	o, err := w.organization(ctx, s)
+	return []query.Condition{query.Is("organization_id", o.ID)}, err
+}
+
 // moment spells a time for people.
 func moment(t time.Time) string {
 	if t.IsZero() {

@@ -55,37 +55,22 @@ func (c *sessionList) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	q := query.Query{Limit: query.MaxLimit}
+	var where []query.Condition
 	for field, value := range map[string]any{"user_id": of.User, "organization_id": of.Organization, "device_hash": of.DeviceHash} {
 		if value != id.None && value != "" {
-			q.Where = append(q.Where, query.Is(field, value))
+			where = append(where, query.Is(field, value))
 		}
 	}
-	var rows [][]string
-	for {
-		page, err := w.Sessions.Sessions(p.Context, w.by, q)
-		if err != nil {
-			return err
+	return listing[session.Session]{w.Sessions.Sessions, "Nobody is signed in.", "SESSION\tUSER\tORGANIZATION\tSEEN\tUNTIL\tPROVEN BY\tDEVICE\tNAME OF THE DEVICE", func(s session.Session) []string {
+		methods := make([]string, len(s.Factors))
+		for i, f := range s.Factors {
+			methods[i] = f.Method
 		}
-		for _, s := range page.Items {
-			methods := make([]string, len(s.Factors))
-			for i, f := range s.Factors {
-				methods[i] = f.Method
-			}
-			rows = append(rows, []string{
-				w.spell(id.Session, s.ID), w.spell(id.User, s.User), w.spell(id.Organization, s.Organization), moment(s.SeenAt), moment(s.ExpiresAt),
-				orDash(methods), s.DeviceHash, strings.Join(strings.Fields(s.Device), " "),
-			})
+		return []string{
+			w.spell(id.Session, s.ID), w.spell(id.User, s.User), w.spell(id.Organization, s.Organization), moment(s.SeenAt), moment(s.ExpiresAt),
+			orDash(methods), s.DeviceHash, strings.Join(strings.Fields(s.Device), " "),
 		}
-		if q.After = page.Next; q.After == nil {
-			break
-		}
-	}
-	if len(rows) == 0 {
-		_, err := fmt.Fprintln(p.Out, "Nobody is signed in.")
-		return err
-	}
-	return table(p, "SESSION\tUSER\tORGANIZATION\tSEEN\tUNTIL\tPROVEN BY\tDEVICE\tNAME OF THE DEVICE", rows)
+	}}.print(p, w, where...)
 }
 
 type sessionRevoke struct {

@@ -56,36 +56,13 @@ func (c *webhookList) Run(p *program) error {
 		return err
 	}
 	defer w.db.Close()
-	var q query.Query
-	if c.Organization != "" {
-		o, err := w.organization(p.Context, c.Organization)
-		if err != nil {
-			return err
-		}
-		q.Where = []query.Condition{query.Is("organization_id", o.ID)}
-	}
-	var rows [][]string
-	for q.Limit = query.MaxLimit; ; {
-		page, err := w.Webhooks.Webhooks(p.Context, w.by, q)
-		if err != nil {
-			return err
-		}
-		for _, h := range page.Items {
-			types := "all"
-			if len(h.Types) > 0 {
-				types = strings.Join(h.Types, ",")
-			}
-			rows = append(rows, []string{w.spell(id.Webhook, h.ID), w.spell(id.Organization, h.Organization), faring(h), moment(h.SucceededAt), types, h.URL})
-		}
-		if q.After = page.Next; q.After == nil {
-			break
-		}
-	}
-	if len(rows) == 0 {
-		_, err := fmt.Fprintln(p.Out, "There are no webhooks.")
+	owned, err := w.ownedBy(p.Context, c.Organization)
+	if err != nil {
 		return err
 	}
-	return table(p, "WEBHOOK\tORGANIZATION\tSTATE\tSUCCEEDED\tTYPES\tURL", rows)
+	return listing[webhook.Webhook]{w.Webhooks.Webhooks, "There are no webhooks.", "WEBHOOK\tORGANIZATION\tSTATE\tSUCCEEDED\tTYPES\tURL", func(h webhook.Webhook) []string {
+		return []string{w.spell(id.Webhook, h.ID), w.spell(id.Organization, h.Organization), faring(h), moment(h.SucceededAt), or(strings.Join(h.Types, ","), "all"), h.URL}
+	}}.print(p, w, owned...)
 }
 
 func faring(h webhook.Webhook) string {
