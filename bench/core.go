@@ -83,6 +83,7 @@ type coreReport struct {
 	comparison
 	some, many sample
 	paced      calm // at 70 % load
+	bareCalm   calm // the bare handler at 70 % of its own: what the machine alone makes of it
 }
 
 // core measures the identity core, or profiles it.
@@ -131,6 +132,9 @@ func (b *bench) latencies(s *server, c *coreReport) (err error) {
 	if !c.coreOperation.calm {
 		return nil
 	}
-	c.paced, err = s.calmly(2*b.crowd, c.coreOperation.next(number.Add(1)))
+	one := c.coreOperation.next(number.Add(1))
+	if c.paced, err = s.calmly(2*b.crowd, one); err == nil {
+		c.bareCalm, err = b.bare.calmly(2*b.crowd, one.alone())
+	}
 	return err
 }

@@ -44,7 +44,7 @@ func (r engineReport) coreTable() table {
 func (r engineReport) coreLatencyTable() table {
 	t := table{
 		title: "signing in, tokens and checks, with many connections",
-		head:  []string{"operation", fmt.Sprintf("%d at once: a second", some), "p50", "p99", fmt.Sprintf("%d at once: a second", many), "p50", "p99", fmt.Sprintf("at %.0f %% load: a second", 100*calmShare), "p50", "p99", "aim"},
+		head:  []string{"operation", fmt.Sprintf("%d at once: a second", some), "p50", "p99", fmt.Sprintf("%d at once: a second", many), "p50", "p99", fmt.Sprintf("at %.0f %% load: a second", 100*calmShare), "p50", "p99", "aim", "bare handler at its own: a second", "p99"},
 	}
 	for _, c := range r.core {
 		row := []string{c.comparison.group + ", " + c.comparison.name}
@@ -56,10 +56,11 @@ func (r engineReport) coreLatencyTable() table {
 			row = append(row, rate(s), short(median(s.latencies)), short(quantile(s.latencies, .99)))
 		}
 		if c.paced.sent == 0 {
-			row = append(row, "", "", "", "")
+			row = append(row, "", "", "", "", "", "")
 		} else {
 			slowest := quantile(c.paced.latencies, .99)
-			row = append(row, thousands(int64(float64(c.paced.sent)/c.paced.length.Seconds())), short(median(c.paced.latencies)), short(slowest), verdict(slowest < calmMost, "< "+short(calmMost)))
+			row = append(row, thousands(int64(float64(c.paced.sent)/c.paced.length.Seconds())), short(median(c.paced.latencies)), short(slowest), verdict(slowest < calmMost, "< "+short(calmMost)),
+				thousands(int64(float64(c.bareCalm.sent)/c.bareCalm.length.Seconds())), short(quantile(c.bareCalm.latencies, .99)))
 		}
 		t.rows = append(t.rows, row)
 	}
