@@ -22,7 +22,6 @@ const (
 	SMSChallenge    ChallengeKind = "sms_code"
 	ResetChallenge  ChallengeKind = "password_reset"
 	VerifyChallenge ChallengeKind = "email_verification"
-	PhoneChallenge  ChallengeKind = "phone_verification"
 	KeyChallenge    ChallengeKind = "passkey"           // an assertion
 	NewKeyChallenge ChallengeKind = "passkey_new"       // a registration
 	TripChallenge   ChallengeKind = "identity_provider" // a round trip to an identity provider
