@@ -162,28 +162,18 @@ func (a applicationArg) with(p *program, do func(*place, credential.Application)
 	return do(w, found)
 }
 
-type applicationList struct {
-	placeFlags
-	Organization string `help:"Only those of this organization, by slug or id." placeholder:"ID|SLUG"`
-}
+type applicationList struct{ ownedFlags }
 
 func (c *applicationList) Run(p *program) error {
-	w, err := c.enter(p.Context)
-	if err != nil {
-		return err
-	}
-	defer w.db.Close()
-	owned, err := w.ownedBy(p.Context, c.Organization)
-	if err != nil {
-		return err
-	}
-	return listing[credential.Application]{
-		w.Credentials.Applications, "There are no applications.", "APPLICATION\tCLIENT ID\tKIND\tORGANIZATION\tSTATE\tNAME", func(a credential.Application) []string {
-			return []string{
-				w.spell(id.Application, a.ID), a.ClientID, string(a.OpenID.Kind), w.spell(id.Organization, a.Organization), either(a.Disabled, "disabled", "enabled"), a.Name,
-			}
-		},
-	}.print(p, w, append(owned, query.Is("scheme", native.ApplicationScheme))...)
+	return c.with(p, func(w *place, owned []query.Condition) error {
+		return listing[credential.Application]{
+			w.Credentials.Applications, "There are no applications.", "APPLICATION\tCLIENT ID\tKIND\tORGANIZATION\tSTATE\tNAME", func(a credential.Application) []string {
+				return []string{
+					w.spell(id.Application, a.ID), a.ClientID, string(a.OpenID.Kind), w.spell(id.Organization, a.Organization), either(a.Disabled, "disabled", "enabled"), a.Name,
+				}
+			},
+		}.print(p, w, append(owned, query.Is("scheme", native.ApplicationScheme))...)
+	})
 }
 
 type applicationShow struct{ applicationArg }

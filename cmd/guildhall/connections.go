@@ -6,6 +6,7 @@ import (
 
 	"guildhall/internal/authn"
 	"guildhall/internal/dialect/native"
+	"guildhall/internal/directory"
 	"guildhall/internal/id"
 	"guildhall/internal/query"
 	"guildhall/internal/sso"
@@ -118,7 +119,7 @@ func (a connectionArg) with(p *program, do func(*place, sso.Connection) error) e
 		return err
 	}
 	defer w.db.Close()
-	named := query.Is("name_key", strings.ToLower(a.Connection))
+	named := query.Is("name_key", directory.Fold(a.Connection))
 	if i, ok := native.Parse(w.realm.ID, id.Connection, a.Connection); ok {
 		named = query.Is("id", i)
 	}
@@ -134,28 +135,18 @@ func (a connectionArg) with(p *program, do func(*place, sso.Connection) error) e
 	return do(w, page.Items[0])
 }
 
-type connectionList struct {
-	placeFlags
-	Organization string `help:"Only those of this organization, by slug or id." placeholder:"ID|SLUG"`
-}
+type connectionList struct{ ownedFlags }
 
 func (c *connectionList) Run(p *program) error {
-	w, err := c.enter(p.Context)
-	if err != nil {
-		return err
-	}
-	defer w.db.Close()
-	owned, err := w.ownedBy(p.Context, c.Organization)
-	if err != nil {
-		return err
-	}
-	return listing[sso.Connection]{
-		w.Connections.Connections, "There are no connections to identity providers.", "CONNECTION\tNAME\tPROVIDER\tORGANIZATION\tSTATE\tISSUER", func(v sso.Connection) []string {
-			return []string{
-				w.spell(id.Connection, v.ID), v.Name, string(v.Provider), w.spell(id.Organization, v.Organization), either(v.Enabled, "enabled", "disabled"), v.Issuer,
-			}
-		},
-	}.print(p, w, owned...)
+	return c.with(p, func(w *place, owned []query.Condition) error {
+		return listing[sso.Connection]{
+			w.Connections.Connections, "There are no connections to identity providers.", "CONNECTION\tNAME\tPROVIDER\tORGANIZATION\tSTATE\tISSUER", func(v sso.Connection) []string {
+				return []string{
+					w.spell(id.Connection, v.ID), v.Name, string(v.Provider), w.spell(id.Organization, v.Organization), either(v.Enabled, "enabled", "disabled"), v.Issuer,
+				}
+			},
+		}.print(p, w, owned...)
+	})
 }
 
 type connectionShow struct{ connectionArg }

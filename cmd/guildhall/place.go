@@ -180,13 +180,28 @@ func (l listing[T]) print(p *program, w *place, where ...query.Condition) error 
 	return table(p, l.heading, rows)
 }
 
-// ownedBy selects what an organization owns, or everything where none is named.
-func (w *place) ownedBy(ctx context.Context, s string) ([]query.Condition, error) {
-	if s == "" {
-		return nil, nil
+// ownedFlags narrow a list to what one organization owns.
+type ownedFlags struct {
+	placeFlags
+	Organization string `help:"Only those of this organization, by slug or id." placeholder:"ID|SLUG"`
+}
+
+// with opens the place and hands on what selects the list: nothing where no
+// organization is named.
+func (f ownedFlags) with(p *program, do func(w *place, owned []query.Condition) error) error {
+	w, err := f.enter(p.Context)
+	if err != nil {
+		return err
 	}
-	o, err := w.organization(ctx, s)
-	return []query.Condition{query.Is("organization_id", o.ID)}, err
+	defer w.db.Close()
+	if f.Organization == "" {
+		return do(w, nil)
+	}
+	o, err := w.organization(p.Context, f.Organization)
+	if err != nil {
+		return err
+	}
+	return do(w, []query.Condition{query.Is("organization_id", o.ID)})
 }
 
 // moment spells a time for people.

@@ -45,24 +45,14 @@ func (a webhookArg) with(p *program, do func(*place, id.ID) error) error {
 	return do(w, i)
 }
 
-type webhookList struct {
-	placeFlags
-	Organization string `help:"Only those of this organization, by slug or id." placeholder:"ID|SLUG"`
-}
+type webhookList struct{ ownedFlags }
 
 func (c *webhookList) Run(p *program) error {
-	w, err := c.enter(p.Context)
-	if err != nil {
-		return err
-	}
-	defer w.db.Close()
-	owned, err := w.ownedBy(p.Context, c.Organization)
-	if err != nil {
-		return err
-	}
-	return listing[webhook.Webhook]{w.Webhooks.Webhooks, "There are no webhooks.", "WEBHOOK\tORGANIZATION\tSTATE\tSUCCEEDED\tTYPES\tURL", func(h webhook.Webhook) []string {
-		return []string{w.spell(id.Webhook, h.ID), w.spell(id.Organization, h.Organization), faring(h), moment(h.SucceededAt), or(strings.Join(h.Types, ","), "all"), h.URL}
-	}}.print(p, w, owned...)
+	return c.with(p, func(w *place, owned []query.Condition) error {
+		return listing[webhook.Webhook]{w.Webhooks.Webhooks, "There are no webhooks.", "WEBHOOK\tORGANIZATION\tSTATE\tSUCCEEDED\tTYPES\tURL", func(h webhook.Webhook) []string {
+			return []string{w.spell(id.Webhook, h.ID), w.spell(id.Organization, h.Organization), faring(h), moment(h.SucceededAt), or(strings.Join(h.Types, ","), "all"), h.URL}
+		}}.print(p, w, owned...)
+	})
 }
 
 func faring(h webhook.Webhook) string {
