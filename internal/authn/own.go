@@ -131,15 +131,15 @@ func (s *Service) NewTOTP(ctx context.Context, o Own) (setup credential.TOTPSetu
 // AddTOTP takes the first code of the app, and gives recovery codes in the place of
 // those from before; they are shown this once.
 func (s *Service) AddTOTP(ctx context.Context, o Own, code string) (codes []string, err error) {
-	if err := s.Credentials.ConfirmTOTP(ctx, o.Realm, o.Session.User, code); err != nil {
-		return nil, err
-	}
 	u, _, err := s.own(ctx, o)
+	if err == nil {
+		err = s.Credentials.ConfirmTOTP(ctx, o.Realm, o.Session.User, code)
+	}
 	if err != nil {
 		return nil, err
 	}
 	s.changed(o.Realm, u, change{"factor_added", string(credential.TOTP), o.Address})
-	return s.NewCodes(ctx, o)
+	return s.Credentials.NewRecoveryCodes(ctx, o.Realm, u, o.Actor().Subject)
 }
 
 // NewCodes replaces the recovery codes.

@@ -212,11 +212,11 @@ func (a *API) meOperations() []operation {
 				return a.Credentials.RevokeKey(c.Context(), by, object(c, "key", id.Key))
 			}))},
 		{name: "me.begin_totp", method: http.MethodPost, path: "/me/totp", public: true, summary: "Set up an authenticator app",
-			handling: gives(plainly(mine(a, proves, a.myTOTP)))},
+			handling: gives(plainly(mine(a, itself, a.myTOTP)))},
 		{name: "me.confirm_totp", method: http.MethodPost, path: "/me/totp/confirm", public: true, summary: "Confirm it with its first code",
-			notes: "Gives recovery codes.", handling: takes(mine(a, proves, a.confirmMyTOTP))},
+			notes: "Gives recovery codes.", handling: takes(mine(a, itself, a.confirmMyTOTP))},
 		{name: "me.recovery_codes", method: http.MethodPost, path: "/me/recovery-codes", public: true, summary: "Replace the recovery codes",
-			handling: gives(plainly(mine(a, proves, func(c edge.Call, s session.Session, _ struct{}) (meCodes, error) {
+			handling: gives(plainly(mine(a, itself, func(c edge.Call, s session.Session, _ struct{}) (meCodes, error) {
 				codes, err := a.SignIn.NewCodes(c.Context(), own(c, s))
 				return meCodes{codes}, err
 			})))},

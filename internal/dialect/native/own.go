@@ -26,7 +26,7 @@ type need struct {
 var (
 	looks   = need{}
 	changes = need{write: true}
-	proves  = need{write: true, fresh: true}
+	proves  = need{write: true, fresh: true} // what takes a way in away
 	itself  = need{fresh: true, itself: true}
 )
 
@@ -172,9 +172,9 @@ type meSignIn struct {
 func (a *API) ownOperations() []operation {
 	return []operation{
 		{name: "me.begin_passkey", method: http.MethodPost, path: "/me/passkeys/options", public: true, summary: "Begin to make a passkey",
-			handling: takes(mine(a, proves, a.beginPasskey))},
+			handling: takes(mine(a, itself, a.beginPasskey))},
 		{name: "me.add_passkey", method: http.MethodPost, path: "/me/passkeys", public: true, status: http.StatusCreated, summary: "Add the passkey that a device made",
-			handling: takes(mine(a, proves, a.addPasskey))},
+			handling: takes(mine(a, itself, a.addPasskey))},
 		{name: "me.change_password", method: http.MethodPut, path: "/me/password", public: true, summary: "Change one's own password",
 			notes:    "Ends every session of the person, this one included, and gives the one that takes its place. An access token is not enough.",
 			handling: takes(mine(a, itself, a.changePassword))},

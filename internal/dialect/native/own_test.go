@@ -204,7 +204,7 @@ func TestT_B08_AnAccessTokenMayDoWhatItsScopesSayAndNothingThatOutlivesIt(t *tes
 		}{
 			"without a scope":           {token(0, in.ID, "openid"), 403, 403, 403, 403, 403},
 			"to look":                   {token(0, in.ID, "openid", scopeRead), 200, 403, 403, 403, 403},
-			"to change":                 {token(0, in.ID, scopeRead, scopeWrite), 200, 204, 200, 403, 403},
+			"to change":                 {token(0, in.ID, scopeRead, scopeWrite), 200, 204, 404, 403, 403},
 			"from a while ago":          {token(16*time.Minute, in.ID, scopeRead, scopeWrite), 200, 204, 403, 403, 403},
 			"given in no session":       {token(0, id.None, scopeRead, scopeWrite), 401, 401, 401, 401, 401},
 			"nothing that we ever gave": {"gha_nothing", 401, 401, 401, 401, 401},
@@ -214,9 +214,10 @@ func TestT_B08_AnAccessTokenMayDoWhatItsScopesSayAndNothingThatOutlivesIt(t *tes
 				body         any
 				want         int
 			}{
-				{"GET", "/me/factors", nil, c.look}, {"POST", "/me/verification", nil, c.change}, {"POST", "/me/passkeys/options", map[string]any{}, c.prove},
+				{"GET", "/me/factors", nil, c.look}, {"POST", "/me/verification", nil, c.change}, {"DELETE", "/me/factors/" + spell(p.rig.Realm.ID, id.Credential, 1), nil, c.prove},
 				{"PUT", "/me/password", map[string]any{"old_password": "correct horse battery staple", "new_password": "quite some other words 83"}, c.password},
-				{"POST", "/me/tokens", map[string]any{"name": "x"}, c.lasting},
+				{"POST", "/me/tokens", map[string]any{"name": "x"}, c.lasting}, {"POST", "/me/passkeys/options", map[string]any{}, c.lasting}, {"POST", "/me/totp", nil, c.lasting},
+				{"POST", "/me/totp/confirm", map[string]any{"code": "123456"}, c.lasting}, {"POST", "/me/recovery-codes", nil, c.lasting},
 			} {
 				if status, said := p.as(c.token, op.method, op.path, op.body); status != op.want {
 					p.Errorf("a token %s, %s %s: %d, want %d: %v", name, op.method, op.path, status, op.want, said)
